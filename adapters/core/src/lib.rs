@@ -1,0 +1,1 @@
+//! What the relayer asks of a chain: read, write, prove.

@@ -1,0 +1,1 @@
+//! Hash and signature suites of the light clients, as values.

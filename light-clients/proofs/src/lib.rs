@@ -1,0 +1,1 @@
+//! State-proof schemes of the light clients, one module each.

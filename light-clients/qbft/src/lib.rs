@@ -1,0 +1,1 @@
+//! Light client of QBFT and IBFT 2.0 chains.

@@ -1,0 +1,1 @@
+//! Status page, JSON status and metrics of the relayer.

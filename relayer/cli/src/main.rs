@@ -1,0 +1,2 @@
+//! The `lighterman` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The relayer's decisions, without input or output.
