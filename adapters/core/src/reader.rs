@@ -1,0 +1,75 @@
+use crate::{AdapterError, PacketEvent};
+use async_trait::async_trait;
+use light_client::{BlockHash, ChainId, ClientId, CommitmentHash, Height, Status, StorePath, Timestamp};
+
+/// A value and the height it was read at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At<T> {
+    /// The height.
+    pub height: Height,
+    /// The value.
+    pub value: T,
+}
+
+/// A final block, as a node tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its height.
+    pub height: Height,
+    /// Its time.
+    pub time: Timestamp,
+    /// Its hash.
+    pub hash: BlockHash,
+}
+
+/// A client as the chain that hosts it stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostedClient {
+    /// Whether it may be used, by the host's clock.
+    pub status: Status,
+    /// Its latest height.
+    pub latest_height: Height,
+    /// The time of its latest consensus state.
+    pub latest_time: Timestamp,
+    /// The encoded client state, as the light client's `ClientState` decodes it.
+    pub client: Vec<u8>,
+    /// The encoded consensus state at `latest_height`.
+    pub consensus: Vec<u8>,
+    /// The counterparty's client id.
+    pub counterparty: ClientId,
+    /// The counterparty's Merkle prefix.
+    pub counterparty_prefix: Vec<Vec<u8>>,
+}
+
+/// Reads what a chain's nodes claim. Nothing it returns may be acted upon before a [`crate::Prover`] bore it out,
+/// except where acting wrongly costs nothing but the attempt.
+///
+/// Every method may be called again with the same arguments, and dropped at any await.
+#[async_trait]
+pub trait ChainReader: Send + Sync {
+    /// The chain, as configured; the endpoints were checked against it at construction.
+    fn chain_id(&self) -> &ChainId;
+
+    /// The latest final block that the endpoints agree upon.
+    async fn head(&self) -> Result<Head, AdapterError>;
+
+    /// The Router's packet events from `from` to `to`, both included, in the chain's order; empty when there are none.
+    ///
+    /// The adapter splits the range as its nodes can bear.
+    async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError>;
+
+    /// A client that this chain hosts, at its latest state; `None` when the Router knows no such client.
+    async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError>;
+
+    /// The encoded consensus state that a hosted client stores at a height; `None` when it stores none there.
+    async fn consensus_state(&self, id: &ClientId, height: Height) -> Result<At<Option<Vec<u8>>>, AdapterError>;
+
+    /// The heights at which a hosted client stores consensus states: the greatest not above `height`, and the next.
+    async fn consensus_heights(&self, id: &ClientId, height: Height) -> Result<At<[Option<Height>; 2]>, AdapterError>;
+
+    /// What the Router stores at a path now; `None` for nothing.
+    async fn value(&self, path: &StorePath) -> Result<At<Option<CommitmentHash>>, AdapterError>;
+
+    /// The number that the Router will give to the next packet sent through a client.
+    async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError>;
+}
