@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.24;
+
+import {HashMode} from "../types/HashMode.sol";
+import {Hash} from "./Hash.sol";
+import {RlpReader} from "./RlpReader.sol";
+
+/// Proofs about several keys of one Merkle Patricia trie with keys of 32 bytes, sharing nodes. The nodes are RLP items one after another, in
+/// order of first need: a key's path is walked from the root; as long as it runs through the nodes of the key before it, those are used again,
+/// and from there on each node is the next of the list and must have the hash that its parent names. So a list of keys has one proof, and every
+/// node must be used (`finish`). Children shorter than 32 bytes lie in their parent. The empty trie has no node.
+/// Source: Ethereum Yellow Paper, appendices C and D.
+library MerklePatriciaProof {
+    /// Keccak-256 of the empty string's RLP: the root of a trie with no key.
+    bytes32 internal constant EMPTY_ROOT = 0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421;
+    /// A full branch has 532 bytes, a leaf of these tries less than 200.
+    uint256 internal constant MAX_NODE_BYTES = 1_024;
+
+    uint256 private constant KEY_NIBBLES = 64;
+    /// Every node but the leaf uses a nibble of the key at least.
+    uint256 private constant MAX_DEPTH = 65;
+    /// Payload of a branch with 16 hashed children: 16 * 33 + 1 bytes. No other branch is as long.
+    uint256 private constant FULL_BRANCH_BYTES = 529;
+
+    /// What is wrong with a node.
+    enum NodeFault {
+        /// Not RLP.
+        Rlp,
+        /// Neither 2 nor 17 items.
+        ItemCount,
+        /// A child that is neither empty, nor a hash, nor a list of less than 32 bytes.
+        Child,
+        /// A path that is no byte string or has an unknown flag or a padding that is not zero.
+        HexPrefix,
+        /// A branch with a value: keys of one length end in leaves.
+        BranchValue,
+        /// An extension with an empty path.
+        EmptyExtension,
+        /// An extension that leads nowhere.
+        ExtensionChild,
+        /// A leaf whose value is a list or empty.
+        LeafValue
+    }
+
+    /// There is no node though the trie is not empty.
+    error ProofEmpty(bytes32 expected);
+    /// The list of nodes ends before the node of this hash.
+    error ProofNodeMissing(bytes32 expected);
+    /// Bytes are left when all keys are proven.
+    error ProofNodeUnused(uint256 expected, uint256 foundBytes);
+    error ProofNodeHashMismatch(bytes32 expected, bytes32 found);
+    error ProofNodeMalformed(NodeFault fault);
+    /// The nodes lead past the key's 64 nibbles, or a leaf ends elsewhere.
+    error ProofPathTooLong(uint256 expected, uint256 found);
+    error NodeTooLarge(uint256 maximum, uint256 found);
+
+    /// The state of a proof between two keys.
+    /// @param mode Hashing mode of the host.
+    /// @param root Root of the trie.
+    /// @param first Calldata position of the first node.
+    /// @param position Calldata position of the next unused node.
+    /// @param end Where the nodes end.
+    /// @param depth How many hashed nodes the last key's path has.
+    /// @param stack Memory position of these nodes: hash, payload position << 128 | payload end.
+    /// @param scratch Memory position where a node is copied to be hashed.
+    struct Proof {
+        HashMode mode;
+        bytes32 root;
+        uint256 first;
+        uint256 position;
+        uint256 end;
+        uint256 depth;
+        uint256 stack;
+        uint256 scratch;
+    }
+
+    /// Where a node leads.
+    enum Step {
+        Absent,
+        Present,
+        Hashed,
+        Embedded
+    }
+
+    /// Begins a proof.
+    /// @param mode Hashing mode of the host.
+    /// @param root Root of the trie.
+    /// @param position Calldata position of the first node.
+    /// @param end Where the nodes end.
+    function begin(HashMode mode, bytes32 root, uint256 position, uint256 end) internal pure returns (Proof memory proof) {
+        uint256 stack;
+        assembly ("memory-safe") {
+            stack := mload(0x40)
+            mstore(0x40, add(stack, add(mul(MAX_DEPTH, 64), MAX_NODE_BYTES)))
+        }
+        (proof.mode, proof.root) = (mode, root);
+        (proof.first, proof.position, proof.end) = (position, position, end);
+        (proof.stack, proof.scratch) = (stack, stack + MAX_DEPTH * 64);
+    }
+
+    /// Walks the path of the next key.
+    /// @param proof The proof begun before.
+    /// @param key A key of the trie, hashed already.
+    /// @return present Whether the trie has the key.
+    /// @return start Calldata position of its value, when present.
+    /// @return end Where the value ends.
+    function walk(Proof memory proof, uint256 key) internal pure returns (bool present, uint256 start, uint256 end) {
+        bytes32 wanted = proof.root;
+        if (wanted == EMPTY_ROOT) return (false, 0, 0);
+        uint256 shared = proof.depth;
+        uint256 depth;
+        uint256 nibble;
+        while (true) {
+            if (depth < shared) (shared, start, end) = reuse(proof, depth, wanted, shared);
+            if (depth >= shared) {
+                shared = 0;
+                (start, end) = consume(proof, depth, wanted);
+            }
+            depth++;
+            Step step;
+            do {
+                (step, nibble, start, end) = follow(key, nibble, start, end);
+            } while (step == Step.Embedded);
+            if (step != Step.Hashed) {
+                proof.depth = depth;
+                return (step == Step.Present, start, end);
+            }
+            assembly ("memory-safe") {
+                wanted := calldataload(start)
+            }
+        }
+    }
+
+    /// Demands that every node was used.
+    function finish(Proof memory proof) internal pure {
+        if (proof.position != proof.end) revert ProofNodeUnused(0, proof.end - proof.position);
+    }
+
+    /// The node at `depth` of the last path when it is the one wanted; otherwise nothing is shared from here on.
+    function reuse(Proof memory proof, uint256 depth, bytes32 wanted, uint256 shared) private pure returns (uint256 stillShared, uint256 start, uint256 end) {
+        bytes32 hash;
+        uint256 place;
+        uint256 stack = proof.stack;
+        assembly ("memory-safe") {
+            let entry := add(stack, mul(depth, 64))
+            hash := mload(entry)
+            place := mload(add(entry, 32))
+        }
+        return hash == wanted ? (shared, place >> 128, place & type(uint128).max) : (0, 0, 0);
+    }
+
+    /// Takes the next node of the list, which must have the hash `wanted`.
+    function consume(Proof memory proof, uint256 depth, bytes32 wanted) private pure returns (uint256 start, uint256 next) {
+        uint256 position = proof.position;
+        uint256 end = proof.end;
+        if (position == end) {
+            if (position == proof.first) revert ProofEmpty(wanted);
+            revert ProofNodeMissing(wanted);
+        }
+        (start, next) = RlpReader.listItem(position, end);
+        uint256 length = next - position;
+        if (length > MAX_NODE_BYTES) revert NodeTooLarge(MAX_NODE_BYTES, length);
+        uint256 scratch = proof.scratch;
+        assembly ("memory-safe") {
+            calldatacopy(scratch, position, length)
+        }
+        bytes32 found = Hash.keccakAt(proof.mode, scratch, length);
+        if (found != wanted) revert ProofNodeHashMismatch(wanted, found);
+        proof.position = next;
+        uint256 stack = proof.stack;
+        assembly ("memory-safe") {
+            let entry := add(stack, mul(depth, 64))
+            mstore(entry, wanted)
+            mstore(add(entry, 32), or(shl(128, start), next))
+        }
+    }
+
+    /// Follows `key` from `nibble` through one node.
+    /// @return step Where it leads.
+    /// @return nextNibble The first nibble not used yet.
+    /// @return first Position of the child's hash, or of the embedded child's payload, or of the value.
+    /// @return last Where that ends.
+    function follow(uint256 key, uint256 nibble, uint256 start, uint256 end)
+        private
+        pure
+        returns (Step step, uint256 nextNibble, uint256 first, uint256 last)
+    {
+        unchecked {
+            if (end - start == FULL_BRANCH_BYTES && isFullBranch(start)) {
+                if (nibble == KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, KEY_NIBBLES + 1);
+                first = start + 33 * nibbleAt(key, nibble) + 1;
+                return (Step.Hashed, nibble + 1, first, first + 32);
+            }
+            (RlpReader.Fault fault, bool isList, uint256 itemStart, uint256 itemEnd) = RlpReader.tryItem(start, end);
+            if (fault != RlpReader.Fault.None) revert ProofNodeMalformed(itemEnd == start ? NodeFault.ItemCount : NodeFault.Rlp);
+            bool childIsList;
+            (fault, childIsList, first, last) = RlpReader.tryItem(itemEnd, end);
+            if (fault != RlpReader.Fault.None) revert ProofNodeMalformed(last == itemEnd ? NodeFault.ItemCount : NodeFault.Rlp);
+            if (last != end) return followBranch(key, nibble, start, end);
+            if (isList) revert ProofNodeMalformed(NodeFault.HexPrefix);
+            (step, nextNibble) = followPath(key, nibble, itemStart, itemEnd - itemStart, childIsList, last - first);
+        }
+    }
+
+    /// Whether the 529 bytes at `start` are 16 hashes and an empty value.
+    function isFullBranch(uint256 start) private pure returns (bool full) {
+        assembly ("memory-safe") {
+            let other := xor(byte(0, calldataload(add(start, 528))), 0x80)
+            for { let position := start let last := add(start, 528) } lt(position, last) { position := add(position, 132) } {
+                other := or(other, xor(byte(0, calldataload(position)), 0xa0))
+                other := or(other, xor(byte(0, calldataload(add(position, 33))), 0xa0))
+                other := or(other, xor(byte(0, calldataload(add(position, 66))), 0xa0))
+                other := or(other, xor(byte(0, calldataload(add(position, 99))), 0xa0))
+            }
+            full := iszero(other)
+        }
+    }
+
+    /// A branch with children of any allowed width: all are checked, one is followed.
+    function followBranch(uint256 key, uint256 nibble, uint256 start, uint256 end)
+        private
+        pure
+        returns (Step step, uint256 nextNibble, uint256 first, uint256 last)
+    {
+        unchecked {
+            if (nibble == KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, KEY_NIBBLES + 1);
+            uint256 wanted = nibbleAt(key, nibble);
+            nextNibble = nibble + 1;
+            uint256 position = start;
+            for (uint256 index = 0; index < 16; index++) {
+                if (position >= end) revert ProofNodeMalformed(NodeFault.ItemCount);
+                uint256 head = RlpReader.headAt(position);
+                uint256 width;
+                if (head == 0x80) width = 1;
+                else if (head == 0xa0) width = 33;
+                else if (head >= 0xc0 && head < 0xc0 + 31) width = head - 0xc0 + 1;
+                else revert ProofNodeMalformed(NodeFault.Child);
+                if (index == wanted) {
+                    (first, last) = (position + 1, position + width);
+                    step = head == 0x80 ? Step.Absent : head == 0xa0 ? Step.Hashed : Step.Embedded;
+                }
+                position += width;
+            }
+            if (position >= end) revert ProofNodeMalformed(NodeFault.ItemCount);
+            if (RlpReader.headAt(position) != 0x80) revert ProofNodeMalformed(NodeFault.BranchValue);
+            if (position + 1 != end) revert ProofNodeMalformed(NodeFault.ItemCount);
+        }
+    }
+
+    /// An extension or a leaf: a path in hex-prefix encoding and a child or value of `length` payload bytes.
+    function followPath(uint256 key, uint256 nibble, uint256 path, uint256 pathBytes, bool childIsList, uint256 length)
+        private
+        pure
+        returns (Step step, uint256 nextNibble)
+    {
+        unchecked {
+            uint256 flags = RlpReader.headAt(path);
+            // 0 and 1: an extension, 2 and 3: a leaf; odd: the first nibble of the path stands beside the flag, else a zero does.
+            bool odd = flags & 0x10 != 0;
+            if (pathBytes == 0 || flags > 0x3f || (!odd && flags & 0x0f != 0)) revert ProofNodeMalformed(NodeFault.HexPrefix);
+            nextNibble = nibble + 2 * (pathBytes - 1) + (odd ? 1 : 0);
+            if (flags >= 0x20) {
+                if (childIsList || length == 0) revert ProofNodeMalformed(NodeFault.LeafValue);
+                if (nextNibble != KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, nextNibble);
+                step = Step.Present;
+            } else {
+                if (nextNibble == nibble) revert ProofNodeMalformed(NodeFault.EmptyExtension);
+                if (childIsList ? length > 30 : length != 32) revert ProofNodeMalformed(NodeFault.ExtensionChild);
+                if (nextNibble > KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, nextNibble);
+                step = childIsList ? Step.Embedded : Step.Hashed;
+            }
+            uint256 nibbles;
+            assembly ("memory-safe") {
+                nibbles := shl(mul(4, odd), calldataload(add(path, iszero(odd))))
+            }
+            // Of the word only the path's nibbles count; a shift by 256 leaves none.
+            if ((nibbles ^ (key << (4 * nibble))) >> (256 - 4 * (nextNibble - nibble)) != 0) step = Step.Absent;
+        }
+    }
+
+    function nibbleAt(uint256 key, uint256 index) private pure returns (uint256) {
+        unchecked {
+            return (key >> (252 - 4 * index)) & 0x0f;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.24;
+
+import {IQbftLightClient} from "../../interfaces/IQbftLightClient.sol";
+import {HashMode} from "../../types/HashMode.sol";
+import {QbftKind, TrustLevel} from "../../types/QbftParameters.sol";
+import {QbftCodec} from "./QbftCodec.sol";
+import {QbftExtraData} from "./QbftExtraData.sol";
+import {QbftHeader} from "./QbftHeader.sol";
+import {QbftSeals} from "./QbftSeals.sol";
+
+/// Whose seals make a header final, given a trusted set. Shares are compared by multiplication: at least two thirds is not more than two thirds.
+library QbftVerifier {
+    /// The set that a header has to follow from.
+    /// @param setHash The trusted state's set hash.
+    /// @param addresses Calldata position of the set's packed addresses, given exactly when the header lists another set.
+    /// @param count How many there are.
+    struct TrustedSet {
+        bytes32 setHash;
+        uint256 addresses;
+        uint256 count;
+    }
+
+    /// Reverts unless the header follows from the trusted set: (a) the same set: a quorum of it; (b) another set: a quorum of that and a quorum
+    /// of the trusted set; (d) with `TrustLevel.OneThird`, instead of the latter, more than a third of the trusted set. Every signer must be a
+    /// member of the set that the header lists, so seals that count for the trusted set are by members of both.
+    /// @param mode Hashing mode of the host.
+    /// @param kind QBFT or IBFT 2.0.
+    /// @param trustLevel Which of (b) and (d).
+    /// @param header The header read before.
+    /// @param trusted What it has to follow from.
+    function verifyTransition(
+        HashMode mode,
+        QbftKind kind,
+        TrustLevel trustLevel,
+        QbftHeader.Header memory header,
+        TrustedSet memory trusted
+    ) internal view {
+        requireTrustedSet(trusted, header.extra.setHash);
+        bytes32 digest = QbftHeader.commitDigest(mode, kind, header);
+        (uint256 seals, uint256 trustedSeals) = QbftSeals.verify(digest, header.extra, trusted.addresses, trusted.count);
+        requireQuorum(seals, header.extra.validatorCount);
+        if (trusted.count == 0) return;
+        if (trustLevel == TrustLevel.OneThird) {
+            if (3 * trustedSeals <= trusted.count) revert IQbftLightClient.TooFewTrustedSeals(trusted.count / 3 + 1, trustedSeals);
+        } else if (!QbftSeals.isQuorum(trustedSeals, trusted.count)) {
+            revert IQbftLightClient.TooFewTrustedSeals(QbftSeals.quorumOf(trusted.count), trustedSeals);
+        }
+    }
+
+    /// The addresses are there exactly when they are needed, and they are the trusted set's.
+    function requireTrustedSet(TrustedSet memory trusted, bytes32 listed) private view {
+        if (listed == trusted.setHash) {
+            if (trusted.count != 0) revert IQbftLightClient.TrustedSetSuperfluous(0, trusted.count);
+            return;
+        }
+        if (trusted.count == 0) revert IQbftLightClient.TrustedSetMissing(trusted.setHash, listed);
+        if (trusted.count > QbftExtraData.MAX_VALIDATORS) {
+            revert IQbftLightClient.TooManyValidators(QbftExtraData.MAX_VALIDATORS, trusted.count);
+        }
+        bytes32 found = QbftCodec.hashSet(trusted.addresses, trusted.count);
+        if (found != trusted.setHash) revert IQbftLightClient.TrustedSetMismatch(trusted.setHash, found);
+    }
+
+    /// Reverts unless both headers, of one height, are different blocks with a quorum of the set valid there, never less.
+    /// @param setHash That set's hash; each header must list it.
+    /// @return hashA The first block's hash.
+    /// @return hashB The second block's hash.
+    function verifyConflict(HashMode mode, QbftKind kind, QbftHeader.Header memory a, QbftHeader.Header memory b, bytes32 setHash)
+        internal
+        view
+        returns (bytes32 hashA, bytes32 hashB)
+    {
+        hashA = QbftHeader.blockHash(mode, kind, a);
+        hashB = QbftHeader.blockHash(mode, kind, b);
+        if (hashA == hashB) revert IQbftLightClient.HeadersIdentical(hashA);
+        verifyUnder(mode, kind, a, setHash);
+        verifyUnder(mode, kind, b, setHash);
+    }
+
+    function verifyUnder(HashMode mode, QbftKind kind, QbftHeader.Header memory header, bytes32 setHash) private view {
+        if (header.extra.setHash != setHash) revert IQbftLightClient.SetUnknownAtHeight(setHash, header.extra.setHash);
+        (uint256 seals, ) = QbftSeals.verify(QbftHeader.commitDigest(mode, kind, header), header.extra, 0, 0);
+        requireQuorum(seals, header.extra.validatorCount);
+    }
+
+    function requireQuorum(uint256 seals, uint256 members) private pure {
+        if (!QbftSeals.isQuorum(seals, members)) revert IQbftLightClient.TooFewSeals(QbftSeals.quorumOf(members), seals);
+    }
+}
