@@ -1,0 +1,145 @@
+use crate::UnixMillis;
+use light_client::{CommitmentHash, Height, Sequence};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! closed {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word used in the database, in logs and in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The one with this word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+closed! {
+    /// How far a packet has come. Only proofs move a packet, except from `Missing` to `Announced`.
+    PacketState {
+        /// The proven next sequence says that it exists; no event has told of it.
+        Missing = "missing",
+        /// An event told of it; nothing is proven yet.
+        Announced = "announced",
+        /// Its commitment was proven on the source.
+        Sent = "sent",
+        /// Its packet receipt or acknowledgement was proven on the destination.
+        Delivered = "delivered",
+        /// Settled: delivered, and its commitment proven gone from the source.
+        Acknowledged = "acknowledged",
+        /// Settled: not received in time, and its commitment proven gone from the source.
+        TimedOut = "timed-out",
+    }
+}
+
+impl PacketState {
+    /// Whether nothing is left to be done.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Acknowledged | Self::TimedOut)
+    }
+}
+
+closed! {
+    /// What an unsettled packet waits for.
+    Waiting {
+        /// Nothing: it is settled.
+        Nothing = "nothing",
+        /// Its turn in a batch.
+        Turn = "turn",
+        /// The event that tells of it, asked for at every endpoint.
+        Event = "event",
+        /// A look at the proven state, to see what is left to be done.
+        Look = "look",
+        /// A transaction that carries its next step.
+        Transaction = "transaction",
+        /// The proof that the step took effect.
+        Confirmation = "confirmation",
+        /// The destination's application, which acknowledges later.
+        Acknowledgement = "acknowledgement",
+        /// A client that is expired or frozen.
+        Client = "client",
+        /// A node that answers.
+        Node = "node",
+        /// A node that tells the truth.
+        HonestNode = "honest-node",
+        /// Another attempt after the chain refused the last.
+        Refusal = "refusal",
+        /// A person; see [`Parked`].
+        Person = "person",
+    }
+}
+
+closed! {
+    /// Why a packet waits for a person.
+    Parked {
+        /// The chain refused the step again and again although the packet was alone in its batch.
+        RefusedByChain = "refused-by-chain",
+        /// The packet breaks the rules of packets.
+        InvalidPacket = "invalid-packet",
+        /// The operator's configuration has to change.
+        Configuration = "configuration",
+        /// An operator parked it.
+        Operator = "operator",
+    }
+}
+
+closed! {
+    /// What is done to a packet by a transaction.
+    Step {
+        /// Delivers it to the destination.
+        Receive = "receive",
+        /// Brings its acknowledgement to the source.
+        Acknowledge = "acknowledge",
+        /// Shows the source that it was not received in time.
+        Timeout = "timeout",
+    }
+}
+
+/// What is remembered of a packet while it is unsettled; its body lies in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacketRow {
+    /// Its number.
+    pub sequence: Sequence,
+    /// How far it has come.
+    pub state: PacketState,
+    /// What the source should store for it; zero while it is missing.
+    pub commitment: CommitmentHash,
+    /// From this moment on it may not be received, in Unix seconds of the destination; 0 while it is missing.
+    pub timeout_seconds: u64,
+    /// The length of its body, in bytes.
+    pub body_bytes: u32,
+    /// The source's height that is said to hold its commitment.
+    pub sent_height: Height,
+    /// The destination's height that is said to hold its acknowledgement.
+    pub acknowledgement_height: Option<Height>,
+    /// What it waits for.
+    pub waiting: Waiting,
+    /// Why it waits for a person; set exactly when it does.
+    pub parked: Option<Parked>,
+    /// Nothing is tried before.
+    pub next_try: UnixMillis,
+    /// Attempts at the present step that came to nothing, whatever the cause.
+    pub tries: u32,
+    /// Attempts at the present step that the chain refused.
+    pub refusals: u32,
+    /// When the state last changed.
+    pub since: UnixMillis,
+}
