@@ -146,7 +146,7 @@ interface IReceiptLedger {
     error GovernanceMismatch(address expected, address found);
     error HomeRefZero();
     error CustodianIdZero();
-    error BridgeWithoutCode(address found);
+    error ContractWithoutCode(address found);
     error BridgeTaken(address bridge, uint16 number);
     error BridgesExhausted();
     error BridgeExpected(address found);

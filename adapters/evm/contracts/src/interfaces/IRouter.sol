@@ -179,7 +179,8 @@ interface IRouter {
     error PayloadFieldTooLong(string field, uint256 maximum, uint256 found);
     error PayloadValueEmpty();
     error PayloadValueTooLong(uint256 maximum, uint256 found);
-    error ClientsDiffer(string expected, string found);
+    /// Not the client of the call's first packet.
+    error ClientsDiffer(string found);
     error CounterpartyMismatch(string expected, string found);
     error ClientNotActive(Status found);
     /// @param earliest Timeouts must be later than this, seconds.

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.24;
+
+import {IReceiptLedger} from "../interfaces/IReceiptLedger.sol";
+import {Clock} from "../libraries/Clock.sol";
+import {ReceiptIds} from "../libraries/ReceiptIds.sol";
+import {Content, Facts, Lineage, Location, Record, Refusal} from "../types/Receipt.sol";
+import {ReceiptTokens} from "./ReceiptTokens.sol";
+
+/// All receipts that this chain knows. What each function promises is in `IReceiptLedger`.
+contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
+    /// Natural loss is at most the whole.
+    uint16 internal constant MAX_LOSS_BPS = 10_000;
+
+    /// @inheritdoc IReceiptLedger
+    address public immutable governance;
+    /// @inheritdoc IReceiptLedger
+    bytes32 public immutable homeRef;
+
+    /// @inheritdoc IReceiptLedger
+    mapping(bytes32 custodianId => address) public custodian;
+    /// @inheritdoc IReceiptLedger
+    mapping(address bridge => uint16) public bridgeNumber;
+    uint16 private _bridgeCount;
+
+    /// @param governance_ The contract whose acts are governed acts.
+    /// @param homeRef_ chainRef of this chain.
+    constructor(address governance_, bytes32 homeRef_) {
+        if (governance_.code.length == 0) revert ContractWithoutCode(governance_);
+        if (homeRef_ == 0) revert HomeRefZero();
+        (governance, homeRef) = (governance_, homeRef_);
+    }
+
+    modifier onlyGovernance() {
+        if (msg.sender != governance) revert GovernanceMismatch(governance, msg.sender);
+        _;
+    }
+
+    // ---- governed ----
+
+    /// @inheritdoc IReceiptLedger
+    function admitCustodian(bytes32 custodianId, address account) external onlyGovernance {
+        if (custodianId == 0) revert CustodianIdZero();
+        custodian[custodianId] = account;
+        emit CustodianAdmitted(custodianId, account);
+    }
+
+    /// @inheritdoc IReceiptLedger
+    function addBridge(address bridge) external onlyGovernance {
+        if (bridge.code.length == 0) revert ContractWithoutCode(bridge);
+        if (bridgeNumber[bridge] != 0) revert BridgeTaken(bridge, bridgeNumber[bridge]);
+        if (_bridgeCount == type(uint16).max) revert BridgesExhausted();
+        uint16 number = ++_bridgeCount;
+        bridgeNumber[bridge] = number;
+        emit BridgeAdded(bridge, number);
+    }
+
+    // ---- verbs of people ----
+
+    /// @inheritdoc IReceiptLedger
+    function issue(bytes32 seed, Facts calldata facts, uint128 quantity, address beneficiary, address holder) external returns (bytes32 uid) {
+        address account = custodian[facts.custodianId];
+        if (account == address(0) || msg.sender != account) revert CustodianMismatch(facts.custodianId, account, msg.sender);
+        if (quantity == 0) revert QuantityZero();
+        if (beneficiary == address(0) || holder == address(0)) revert AccountZero();
+        _checkNewFacts(facts);
+
+        uid = ReceiptIds.issued(homeRef, address(this), facts.custodianId, seed);
+        Stored storage stored = _records[uid];
+        if (stored.contentHash != 0) revert ReceiptTaken(uid);
+        Content memory content = Content(Lineage(homeRef, uid, uid, 0), facts);
+        stored.contentHash = ReceiptIds.contentHash(content);
+        _setAmounts(stored, quantity, 0, 0);
+        _setTitle(stored, beneficiary, holder, Location.Active, 0, 0);
+        _appear(uid, beneficiary);
+        emit Issued(uid, facts.custodianId, content, quantity, beneficiary, holder);
+        _emitMoved(uid, stored);
+    }
+
+    function _checkNewFacts(Facts calldata facts) private view {
+        if (facts.depth != 0) revert DepthNotZero(facts.depth);
+        if (facts.endorseHead != 0) revert EndorseHeadNotZero(facts.endorseHead);
+        if (facts.lossBps > MAX_LOSS_BPS) revert LossOutOfRange(MAX_LOSS_BPS, facts.lossBps);
+        uint64 timeNow = Clock.timeNow();
+        if (facts.storageUntil != 0 && facts.storageUntil <= timeNow) revert StorageEndsBeforeIssue(timeNow, facts.storageUntil);
+    }
+
+    /// @inheritdoc IReceiptLedger
+    function redeem(bytes32 key) external {
+        Stored storage stored = _records[key];
+        Record memory now_ = _requireLocation(key, stored, Location.Active);
+        if (msg.sender != now_.holder) revert HolderMismatch(now_.holder, msg.sender);
+        if (msg.sender != now_.beneficiary) revert BeneficiaryMismatch(now_.beneficiary, msg.sender);
+        _setAmounts(stored, now_.quantity, now_.epoch, now_.nonce + 1);
+        _setLocation(stored, Location.Redeemed, now_.bridge, now_.lane);
+        _disappear(key, now_.beneficiary);
+        _emitMoved(key, stored);
+    }
+
+    // ---- verbs of bridges: departures ----
+
+    /// @inheritdoc IReceiptLedger
+    function lock(bytes32 uid, bytes32 contentHash, address caller, uint32 lane)
+        external
+        returns (uint64 epoch, uint64 nonce, uint128 quantity, address beneficiary)
+    {
+        uint16 bridge = _requireBridge();
+        Record memory now_ = _requireLocation(uid, _records[uid], Location.Active);
+        return _depart(uid, now_, contentHash, caller, Location.LockPending, bridge, lane);
+    }
+
+    /// @inheritdoc IReceiptLedger
+    function sendBack(bytes32 key, bytes32 contentHash, address caller)
+        external
+        returns (uint32 lane, uint64 epoch, uint64 nonce, uint128 quantity, address beneficiary)
+    {
+        uint16 bridge = _requireBridge();
+        Record memory now_ = _requireLocation(key, _records[key], Location.Live);
+        // Home's escrow opens only through the bridge and lane that the receipt came by.
+        if (bridge != now_.bridge) revert BridgeMismatch(now_.bridge, bridge);
+        lane = now_.lane;
+        (epoch, nonce, quantity, beneficiary) = _depart(key, now_, contentHash, caller, Location.ReturnPending, bridge, lane);
+    }
+
+    function _depart(bytes32 key, Record memory now_, bytes32 contentHash, address caller, Location location, uint16 bridge, uint32 lane)
+        private
+        returns (uint64, uint64, uint128, address)
+    {
+        if (caller != now_.holder) revert HolderMismatch(now_.holder, caller);
+        if (contentHash != now_.contentHash) revert ContentMismatch(now_.contentHash, contentHash);
+        Stored storage stored = _records[key];
+        _setAmounts(stored, now_.quantity, now_.epoch + 1, now_.nonce);
+        _setLocation(stored, location, bridge, lane);
+        _disappear(key, now_.beneficiary);
+        _emitMoved(key, stored);
+        return (now_.epoch + 1, now_.nonce, now_.quantity, now_.beneficiary);
+    }
+
+    // ---- verbs of bridges: arrivals and outcomes; each check comes before the first write ----
+
+    /// @inheritdoc IReceiptLedger
+    function mint(Arrival calldata arrival) external returns (Refusal refusal) {
+        uint16 bridge = _requireBridge();
+        if (arrival.homeRef == homeRef) return Refusal.HomeMismatch;
+        bytes32 key = ReceiptIds.foreignKey(arrival.homeRef, arrival.uid);
+        Stored storage stored = _records[key];
+        Record memory now_ = _unpack(stored);
+        if (now_.location == Location.Live) return Refusal.ReceiptLive;
+        // A record that waits for the outcome of its return may be overtaken: home has sent the receipt out anew, and so had it back.
+        if (arrival.epoch <= now_.epoch) return Refusal.EpochStale;
+        if (arrival.nonce < now_.nonce) return Refusal.NonceStale;
+
+        if (now_.contentHash != arrival.contentHash) stored.contentHash = arrival.contentHash;
+        _arrive(key, stored, arrival, Location.Live, bridge);
+    }
+
+    /// @inheritdoc IReceiptLedger
+    function unlock(Arrival calldata arrival) external returns (Refusal refusal) {
+        uint16 bridge = _requireBridge();
+        if (arrival.homeRef != homeRef) return Refusal.HomeMismatch;
+        Stored storage stored = _records[arrival.uid];
+        Record memory now_ = _unpack(stored);
+        if (now_.location == Location.Active) return Refusal.ReceiptLive;
+        if (now_.location == Location.Redeemed) return Refusal.ReceiptEnded;
+        // Still pending here is fine: a return may arrive before the acknowledgement of the lock.
+        if (now_.location != Location.LockPending && now_.location != Location.Remote) return Refusal.ReceiptUnknown;
+        if (now_.bridge != bridge || now_.lane != arrival.lane) return Refusal.LaneForeign;
+        if (arrival.epoch <= now_.epoch) return Refusal.EpochStale;
+        if (arrival.nonce < now_.nonce) return Refusal.NonceStale;
+        if (arrival.contentHash != now_.contentHash) return Refusal.ContentChanged;
+        if (arrival.quantity != now_.quantity) return Refusal.QuantityChanged;
+
+        _arrive(arrival.uid, stored, arrival, Location.Active, bridge);
+    }
+
+    function _arrive(bytes32 key, Stored storage stored, Arrival calldata arrival, Location location, uint16 bridge) private {
+        _setAmounts(stored, arrival.quantity, arrival.epoch, arrival.nonce);
+        _setTitle(stored, arrival.beneficiary, arrival.holder, location, bridge, arrival.lane);
+        _appear(key, arrival.beneficiary);
+        emit Moved(
+            key, location, arrival.epoch, arrival.nonce, bridge, arrival.lane, arrival.quantity, arrival.beneficiary, arrival.holder
+        );
+    }
+
+    /// @inheritdoc IReceiptLedger
+    function settle(bytes32 key, uint64 epoch) external returns (Refusal refusal) {
+        uint16 bridge = _requireBridge();
+        Stored storage stored = _records[key];
+        Record memory now_ = _unpack(stored);
+        // A later crossing has shown already that this one arrived.
+        if (now_.epoch > epoch) return Refusal.None;
+        refusal = _checkInFlight(now_, bridge, epoch);
+        if (refusal != Refusal.None) return refusal;
+        _setLocation(stored, now_.location == Location.LockPending ? Location.Remote : Location.Gone, now_.bridge, now_.lane);
+        _emitMoved(key, stored);
+    }
+
+    /// @inheritdoc IReceiptLedger
+    function refund(bytes32 key, uint64 epoch) external returns (Refusal refusal) {
+        uint16 bridge = _requireBridge();
+        Stored storage stored = _records[key];
+        Record memory now_ = _unpack(stored);
+        refusal = _checkInFlight(now_, bridge, epoch);
+        if (refusal != Refusal.None) return refusal;
+        _setLocation(stored, now_.location == Location.LockPending ? Location.Active : Location.Live, now_.bridge, now_.lane);
+        _appear(key, now_.beneficiary);
+        _emitMoved(key, stored);
+    }
+
+    function _checkInFlight(Record memory now_, uint16 bridge, uint64 epoch) private pure returns (Refusal) {
+        if (now_.location != Location.LockPending && now_.location != Location.ReturnPending) return Refusal.NotInFlight;
+        if (now_.bridge != bridge) return Refusal.LaneForeign;
+        return now_.epoch == epoch ? Refusal.None : Refusal.EpochMismatch;
+    }
+
+    // ---- views ----
+
+    /// @inheritdoc IReceiptLedger
+    function record(bytes32 key) external view returns (Record memory) {
+        return _unpack(_records[key]);
+    }
+
+    /// @inheritdoc IReceiptLedger
+    function keyOf(bytes32 home, bytes32 uid) external view returns (bytes32 key) {
+        return home == homeRef ? uid : ReceiptIds.foreignKey(home, uid);
+    }
+
+    // ---- inner parts ----
+
+    function _requireBridge() private view returns (uint16 number) {
+        number = bridgeNumber[msg.sender];
+        if (number == 0) revert BridgeExpected(msg.sender);
+    }
+
+    function _requireLocation(bytes32 key, Stored storage stored, Location expected) private view returns (Record memory now_) {
+        now_ = _unpack(stored);
+        if (now_.location == Location.None) revert ReceiptUnknown(key);
+        if (now_.location != expected) revert LocationMismatch(key, expected, now_.location);
+    }
+
+    function _emitMoved(bytes32 key, Stored storage stored) private {
+        Record memory now_ = _unpack(stored);
+        emit Moved(
+            key, now_.location, now_.epoch, now_.nonce, now_.bridge, now_.lane, now_.quantity, now_.beneficiary, now_.holder
+        );
+    }
+}
