@@ -1,0 +1,81 @@
+use crate::{EndpointConfig, RpcLimits};
+use adapter::AdapterError;
+use alloy_primitives::Address;
+use light_client::ClientId;
+
+/// One chain, as configured.
+#[derive(Clone, Debug)]
+pub struct EvmConfig {
+    /// The chain id of EIP-155; every endpoint must be of it.
+    pub chain_id: u64,
+    /// Where its nodes answer.
+    pub endpoints: Vec<EndpointConfig>,
+    /// What a request may cost.
+    pub limits: RpcLimits,
+    /// How its headers are hashed and sealed.
+    pub consensus: Consensus,
+    /// The Router, once it is deployed.
+    pub router: Option<Address>,
+    /// The first height at which the Router's events are looked for: the one of its deployment, or 0.
+    pub router_height: u64,
+    /// The Router's clients whose events are asked for; all of them when the list is empty.
+    pub clients: Vec<ClientId>,
+    /// What a transaction may cost.
+    pub fees: FeePolicy,
+    /// The greatest gas limit of a transaction; at most the chain's block gas limit.
+    pub max_gas: u64,
+}
+
+impl EvmConfig {
+    /// A chain with default limits: QBFT, no Router yet, the node's own gas price up to 500 gwei, 25 million gas.
+    pub fn new(chain_id: u64, endpoints: Vec<EndpointConfig>) -> Self {
+        Self {
+            chain_id,
+            endpoints,
+            limits: RpcLimits::default(),
+            consensus: Consensus::Qbft,
+            router: None,
+            router_height: 0,
+            clients: Vec::new(),
+            fees: FeePolicy::Legacy { gas_price: None, max_gas_price: 500_000_000_000 },
+            max_gas: 25_000_000,
+        }
+    }
+
+    pub(crate) fn router(&self) -> Result<Address, AdapterError> {
+        self.router.ok_or_else(|| AdapterError::Config {
+            key: "router",
+            expected: "the address of the deployed router".to_owned(),
+            found: "none".to_owned(),
+        })
+    }
+}
+
+/// How the chain's headers are hashed and sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Consensus {
+    /// QBFT of Besu and GoQuorum.
+    #[default]
+    Qbft,
+    /// IBFT 2.0 of Besu.
+    Ibft2,
+}
+
+/// What is paid for gas, in the chain's smallest unit per unit of gas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeePolicy {
+    /// One price, as before EIP-1559.
+    Legacy {
+        /// The price; the node's own when `None`. Consortium chains without fees take 0 only.
+        gas_price: Option<u128>,
+        /// The most that is ever bid. 0 on a chain without fees.
+        max_gas_price: u128,
+    },
+    /// EIP-1559.
+    Dynamic {
+        /// What the proposer is offered; the node's own suggestion when `None`.
+        priority_fee: Option<u128>,
+        /// The most that is ever bid in all.
+        max_fee: u128,
+    },
+}

@@ -1,0 +1,322 @@
+use super::{
+    EndpointConfig, MAX_BATCH_CALLS, RpcError, RpcLimits,
+    error::printable,
+    fields::{self, quantity},
+    score::Score,
+};
+use adapter::AdapterError;
+use reqwest::Url;
+use serde_json::{Map, Value, json};
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+use tokio::sync::Semaphore;
+
+/// The greatest number of JSON values in an answer: each takes many times its bytes once it is parsed.
+const MAX_JSON_VALUES: usize = 500_000;
+
+/// One call of a batch.
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) params: Value,
+}
+
+impl Request {
+    pub(crate) fn new(method: &'static str, params: Value) -> Self {
+        Self { method, params }
+    }
+}
+
+/// One node of the chain.
+pub(crate) struct Endpoint {
+    label: String,
+    url: Url,
+    http: reqwest::Client,
+    limits: RpcLimits,
+    permits: Semaphore,
+    chain_id: u64,
+    // Whether the node was seen to be of the chain since it last failed: another may answer at the same address then.
+    chain_checked: AtomicBool,
+    next_id: AtomicU64,
+    score: Mutex<Score>,
+}
+
+impl Endpoint {
+    /// # Errors
+    /// [`AdapterError::Config`] when the URL or the certificates cannot be used.
+    pub(super) fn new(
+        config: &EndpointConfig,
+        index: usize,
+        chain_id: u64,
+        limits: RpcLimits,
+    ) -> Result<Self, AdapterError> {
+        let bad = |expected: &str, found: String| AdapterError::Config {
+            key: "endpoints",
+            expected: expected.to_owned(),
+            found: format!("endpoint {index}: {found}"),
+        };
+        // The text is not repeated: what is wrong with it may be a part of its credentials.
+        let url = Url::parse(&config.url).map_err(|e| bad("an http or https url", e.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(bad("an http or https url", format!("scheme {:?}", url.scheme())));
+        }
+        let http = http_client(config.authorities_pem.as_deref(), limits)
+            .map_err(|found| bad("certificates that can be used", found))?;
+        Ok(Self {
+            label: format!("#{index} {}", label_of(&config.url)),
+            url,
+            http,
+            limits,
+            permits: Semaphore::new(limits.max_concurrent_requests.max(1)),
+            chain_id,
+            chain_checked: AtomicBool::new(false),
+            next_id: AtomicU64::new(1),
+            score: Mutex::new(Score::new()),
+        })
+    }
+
+    /// What the endpoint is called in errors and logs: its number and host, never its path or credentials.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub(super) fn score(&self) -> MutexGuard<'_, Score> {
+        self.score.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a head that the endpoint has shown.
+    pub(crate) fn saw_head(&self, number: u64) {
+        self.score().saw_head(number, Instant::now());
+    }
+
+    /// Asks one question.
+    ///
+    /// # Errors
+    /// See [`RpcError`]; [`RpcError::Node`] is the node's own refusal.
+    pub(crate) async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
+        self.in_time(async {
+            self.check_chain().await?;
+            self.call_unchecked(method, params).await
+        })
+        .await
+    }
+
+    /// Asks several questions at once; the outer error is of the whole exchange, the inner ones of single calls.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub(crate) async fn batch(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut requests = requests.into_iter().peekable();
+        while requests.peek().is_some() {
+            let chunk: Vec<Request> = requests.by_ref().take(MAX_BATCH_CALLS).collect();
+            let part = self
+                .in_time(async {
+                    self.check_chain().await?;
+                    self.batch_unchecked(chunk).await
+                })
+                .await?;
+            answers.extend(part);
+        }
+        Ok(answers)
+    }
+
+    /// Asks for the node's chain, unless it has been seen since the node last failed.
+    pub(super) async fn confirm_chain(&self) -> Result<(), RpcError> {
+        self.in_time(self.check_chain()).await
+    }
+
+    pub(super) fn doubt_chain(&self) {
+        self.chain_checked.store(false, Ordering::Release);
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, RpcError>>) -> Result<T, RpcError> {
+        let limited = async {
+            // The semaphore is never closed, so that an error here cannot happen; it would only mean no limit.
+            let _permit = self.permits.acquire().await.ok();
+            work.await
+        };
+        match tokio::time::timeout(self.limits.request_timeout, limited).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(RpcError::Timeout { limit_millis: self.limits.request_timeout.as_millis() }),
+        }
+    }
+
+    async fn check_chain(&self) -> Result<(), RpcError> {
+        if self.chain_checked.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let answer = self.call_unchecked("eth_chainId", json!([])).await?;
+        let found = quantity("chain id", &answer)?;
+        if found != self.chain_id {
+            return Err(RpcError::WrongChain { expected: self.chain_id, found });
+        }
+        self.chain_checked.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn call_unchecked(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
+        let id = self.take_id();
+        let (status, body) = self.exchange(&envelope(id, method, params)).await?;
+        let answer = parse(status, &body)?;
+        open(id, answer)
+    }
+
+    async fn batch_unchecked(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
+        let mut ids = Vec::with_capacity(requests.len());
+        let mut body = Vec::with_capacity(requests.len());
+        for Request { method, params } in requests {
+            let id = self.take_id();
+            ids.push(id);
+            body.push(envelope(id, method, params));
+        }
+        let (status, answer) = self.exchange(&Value::Array(body)).await?;
+        let mut answers = match parse(status, &answer)? {
+            Value::Array(answers) => answers,
+            // A node that takes no batches, or not such a large one, answers with a single error.
+            single => {
+                open_error(&single)?;
+                return Err(RpcError::BatchLength { expected: ids.len(), found: 1 });
+            }
+        };
+        if answers.len() != ids.len() {
+            return Err(RpcError::BatchLength { expected: ids.len(), found: answers.len() });
+        }
+        // The standard allows any order.
+        let mut sorted = Vec::with_capacity(ids.len());
+        for id in ids {
+            let position = answers.iter().position(|answer| answer.get("id").and_then(Value::as_u64) == Some(id));
+            let answer = position.map(|position| answers.swap_remove(position)).ok_or_else(|| RpcError::WrongId {
+                expected: id,
+                found: "no answer of this id".to_owned(),
+            })?;
+            sorted.push(match open(id, answer) {
+                Ok(value) => Ok(value),
+                Err(refusal @ RpcError::Node { .. }) => Err(refusal),
+                Err(broken) => return Err(broken),
+            });
+        }
+        Ok(sorted)
+    }
+
+    fn take_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// One request; the answer is cut off at the limit while it is still arriving.
+    async fn exchange(&self, body: &Value) -> Result<(u16, Vec<u8>), RpcError> {
+        let transport = |e: reqwest::Error| RpcError::Transport(e.without_url());
+        let mut response = self.http.post(self.url.clone()).json(body).send().await.map_err(transport)?;
+        let status = response.status().as_u16();
+        let max = self.limits.max_answer_bytes;
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            if answer.len() + chunk.len() > max {
+                return Err(RpcError::TooLarge { max });
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        Ok((status, answer))
+    }
+}
+
+fn envelope(id: u64, method: &'static str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+}
+
+fn parse(status: u16, body: &[u8]) -> Result<Value, RpcError> {
+    let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    if !matches!(first, Some(b'{' | b'[')) {
+        if status != 200 {
+            return Err(RpcError::HttpStatus { found: status });
+        }
+        let start = body.get(..60.min(body.len())).unwrap_or_default();
+        return Err(RpcError::NotJson { found: printable(&String::from_utf8_lossy(start)) });
+    }
+    let values = body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if values > MAX_JSON_VALUES {
+        return Err(RpcError::Malformed { found: format!("more than {MAX_JSON_VALUES} values") });
+    }
+    serde_json::from_slice(body).map_err(|e| RpcError::Malformed { found: printable(&e.to_string()) })
+}
+
+/// The result of a single answer.
+fn open(id: u64, mut answer: Value) -> Result<Value, RpcError> {
+    let Some(members) = answer.as_object_mut() else {
+        return Err(RpcError::Malformed { found: "no object".to_owned() });
+    };
+    if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        return Err(RpcError::Malformed { found: "another version".to_owned() });
+    }
+    let found = members.get("id").cloned().unwrap_or(Value::Null);
+    if found.as_u64() != Some(id) {
+        // A node that could not read the request says so under no id.
+        if found.is_null() {
+            refusal(members)?;
+        }
+        return Err(RpcError::WrongId { expected: id, found: printable(&found.to_string()) });
+    }
+    refusal(members)?;
+    members.remove("result").ok_or_else(|| RpcError::Malformed { found: "neither result nor error".to_owned() })
+}
+
+fn open_error(answer: &Value) -> Result<(), RpcError> {
+    answer.as_object().map_or(Ok(()), refusal)
+}
+
+/// The answer's error, if it has one.
+fn refusal(members: &Map<String, Value>) -> Result<(), RpcError> {
+    let Some(error) = members.get("error").filter(|error| !error.is_null()) else {
+        return Ok(());
+    };
+    let data = error.get("data").and_then(|data| fields::bytes("error data", data, MAX_ERROR_DATA_BYTES).ok());
+    Err(RpcError::Node {
+        code: error.get("code").and_then(Value::as_i64).unwrap_or_default(),
+        message: printable(error.get("message").and_then(Value::as_str).unwrap_or("no message")),
+        data,
+    })
+}
+
+/// The greatest revert data that is looked at; longer ones count as none.
+const MAX_ERROR_DATA_BYTES: usize = 64 * 1024;
+
+/// Scheme, host and port of a URL; nothing of its credentials, path or query.
+pub(super) fn label_of(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(url) => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or("?"))
+        }
+        Err(_) => "unreadable url".to_owned(),
+    }
+}
+
+fn http_client(authorities_pem: Option<&[u8]>, limits: RpcLimits) -> Result<reqwest::Client, String> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    for certificate in authorities_pem.map(CertificateDer::pem_slice_iter).into_iter().flatten() {
+        let certificate = certificate.map_err(|e| format!("a certificate that is no pem: {e}"))?;
+        roots.add(certificate).map_err(|e| e.to_string())?;
+    }
+    // The provider is named here, so that it matters to nobody which one another part of the process installed.
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .use_preconfigured_tls(tls)
+        // A node that redirects sends the request, and any key in it, to somebody else.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(limits.request_timeout)
+        .pool_max_idle_per_host(limits.max_concurrent_requests.max(1))
+        .build()
+        .map_err(|e| e.without_url().to_string())
+}

@@ -1,0 +1,121 @@
+use super::MAX_NODE_TEXT_CHARS;
+use adapter::AdapterError;
+
+/// Why an endpoint gave no usable answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RpcError {
+    /// No complete answer in time.
+    #[error("expected an answer within {limit_millis} ms, found none")]
+    Timeout {
+        /// The limit.
+        limit_millis: u128,
+    },
+    /// The connection failed.
+    #[error("connection failed")]
+    Transport(#[source] reqwest::Error),
+    /// The answer is larger than allowed.
+    #[error("answer: expected at most {max} bytes, found more")]
+    TooLarge {
+        /// The limit.
+        max: usize,
+    },
+    /// The server answered with a status that is no success, and no JSON-RPC error.
+    #[error("http status: expected 200, found {found}")]
+    HttpStatus {
+        /// The status.
+        found: u16,
+    },
+    /// The answer is no JSON at all (a web page, perhaps).
+    #[error("answer: expected json, found {found:?}")]
+    NotJson {
+        /// How it begins.
+        found: String,
+    },
+    /// The answer is JSON, but no JSON-RPC answer.
+    #[error("answer: expected a json-rpc 2.0 answer, found {found}")]
+    Malformed {
+        /// What is wrong.
+        found: String,
+    },
+    /// The answer is to another question.
+    #[error("id: expected {expected}, found {found}")]
+    WrongId {
+        /// The request's.
+        expected: u64,
+        /// The answer's.
+        found: String,
+    },
+    /// A batch was not answered in full.
+    #[error("batch: expected {expected} answers, found {found}")]
+    BatchLength {
+        /// The requests sent.
+        expected: usize,
+        /// The answers received.
+        found: usize,
+    },
+    /// A part of the answer has the wrong form.
+    #[error("{field}: expected {expected}, found {found}")]
+    Shape {
+        /// The part.
+        field: &'static str,
+        /// Its form.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// The node is one of another chain.
+    #[error("chain id: expected {expected}, found {found}")]
+    WrongChain {
+        /// As configured.
+        expected: u64,
+        /// As the node says.
+        found: u64,
+    },
+    /// The node refused or failed, and said so.
+    #[error("node error {code}: {message}")]
+    Node {
+        /// JSON-RPC error code.
+        code: i64,
+        /// The node's words, cut and cleaned: for people only.
+        message: String,
+        /// What a reverting call returned.
+        data: Option<Vec<u8>>,
+    },
+}
+
+impl RpcError {
+    /// As the relayer sees it, when the node was asked for something that it ought to have.
+    pub(crate) fn into_adapter(self, endpoint: &str, operation: &'static str) -> AdapterError {
+        let inconsistent = |field, expected: String, found: String| AdapterError::Inconsistent {
+            endpoint: endpoint.to_owned(),
+            field,
+            expected,
+            found,
+        };
+        match self {
+            Self::WrongChain { expected, found } => AdapterError::Config {
+                key: "chain_id",
+                expected: format!("the chain id of {endpoint}, {found}"),
+                found: expected.to_string(),
+            },
+            Self::Shape { field, expected, found } => inconsistent(field, expected.to_owned(), found),
+            Self::WrongId { expected, found } => inconsistent("id", expected.to_string(), found),
+            Self::BatchLength { expected, found } => {
+                inconsistent("batch", format!("{expected} answers"), found.to_string())
+            }
+            Self::Malformed { found } => inconsistent("answer", "a json-rpc 2.0 answer".to_owned(), found),
+            source => AdapterError::Unavailable { endpoint: endpoint.to_owned(), operation, source: Box::new(source) },
+        }
+    }
+}
+
+/// A node's words made safe to print: one line, no control characters, cut.
+pub(crate) fn printable(text: &str) -> String {
+    let mut clean: String =
+        text.chars().take(MAX_NODE_TEXT_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MAX_NODE_TEXT_CHARS).is_some() {
+        clean.push('…');
+    }
+    clean
+}
