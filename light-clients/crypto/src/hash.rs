@@ -1,0 +1,46 @@
+use sha3::Digest;
+
+/// A hash function with 32 bytes of output.
+pub trait HashSuite {
+    /// The hash of the parts, one after another. The caller sees to it that the whole is injective.
+    fn hash(&self, parts: &[&[u8]]) -> [u8; 32];
+}
+
+/// Keccak-256 as Ethereum has it (the padding before FIPS 202), behind the `KECCAK256` opcode of EVM chains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keccak256;
+
+impl HashSuite for Keccak256 {
+    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut hasher = sha3::Keccak256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// SHA-256 (FIPS 180-4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sha256;
+
+impl HashSuite for Sha256 {
+    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        light_client::sha256(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HashSuite, Keccak256, Sha256};
+
+    #[test]
+    fn known_answers() {
+        // The code hash of an account without code, and FIPS 180-4's "abc".
+        let empty = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470";
+        assert_eq!(hex::encode(Keccak256.hash(&[])), empty);
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex::encode(Sha256.hash(&[b"a", b"bc"])), abc);
+        assert_eq!(Keccak256.hash(&[b"a", b"bc"]), Keccak256.hash(&[b"abc"]));
+    }
+}
