@@ -21,10 +21,12 @@ library MerklePatriciaProof {
     uint256 private constant MAX_DEPTH = 65;
     /// Payload of a branch with 16 hashed children: 16 * 33 + 1 bytes. No other branch is as long.
     uint256 private constant FULL_BRANCH_BYTES = 529;
+    /// The head of a list of that length.
+    uint256 private constant FULL_BRANCH_HEAD = 0xf90211;
 
     /// What is wrong with a node.
     enum NodeFault {
-        /// Not RLP.
+        /// Not RLP, or no list.
         Rlp,
         /// Neither 2 nor 17 items.
         ItemCount,
@@ -38,7 +40,7 @@ library MerklePatriciaProof {
         EmptyExtension,
         /// An extension that leads nowhere.
         ExtensionChild,
-        /// A leaf whose value is a list or empty.
+        /// A leaf whose value is a list.
         LeafValue
     }
 
@@ -110,25 +112,30 @@ library MerklePatriciaProof {
         uint256 shared = proof.depth;
         uint256 depth;
         uint256 nibble;
-        while (true) {
-            if (depth < shared) (shared, start, end) = reuse(proof, depth, wanted, shared);
-            if (depth >= shared) {
-                shared = 0;
-                (start, end) = consume(proof, depth, wanted);
-            }
-            depth++;
-            Step step;
-            do {
-                (step, nibble, start, end) = follow(key, nibble, start, end);
-            } while (step == Step.Embedded);
-            if (step != Step.Hashed) {
-                proof.depth = depth;
-                return (step == Step.Present, start, end);
-            }
-            assembly ("memory-safe") {
-                wanted := calldataload(start)
+        Step step = Step.Hashed;
+        unchecked {
+            while (step == Step.Hashed) {
+                if (depth < shared) (shared, start, end) = reuse(proof, depth, wanted, shared);
+                if (depth >= shared) {
+                    shared = 0;
+                    (start, end) = consume(proof, depth, wanted);
+                }
+                depth++;
+                if (end - start == FULL_BRANCH_BYTES && nibble < KEY_NIBBLES && isFullBranch(start)) {
+                    start += 33 * nibbleAt(key, nibble) + 1;
+                    nibble++;
+                } else {
+                    do {
+                        (step, nibble, start, end) = follow(key, nibble, start, end);
+                    } while (step == Step.Embedded);
+                }
+                assembly ("memory-safe") {
+                    wanted := calldataload(start)
+                }
             }
         }
+        proof.depth = depth;
+        return (step == Step.Present, start, end);
     }
 
     /// Demands that every node was used.
@@ -150,29 +157,51 @@ library MerklePatriciaProof {
     }
 
     /// Takes the next node of the list, which must have the hash `wanted`.
-    function consume(Proof memory proof, uint256 depth, bytes32 wanted) private pure returns (uint256 start, uint256 next) {
+    /// @return payload Where its payload begins.
+    /// @return next Where it ends.
+    function consume(Proof memory proof, uint256 depth, bytes32 wanted) private pure returns (uint256 payload, uint256 next) {
         uint256 position = proof.position;
-        uint256 end = proof.end;
-        if (position == end) {
-            if (position == proof.first) revert ProofEmpty(wanted);
-            revert ProofNodeMissing(wanted);
-        }
-        (start, next) = RlpReader.listItem(position, end);
-        uint256 length = next - position;
-        if (length > MAX_NODE_BYTES) revert NodeTooLarge(MAX_NODE_BYTES, length);
+        bool isList;
+        (isList, payload, next) = readHead(proof, position, wanted);
         uint256 scratch = proof.scratch;
+        uint256 length;
+        unchecked {
+            length = next - position;
+        }
+        if (length > MAX_NODE_BYTES) revert NodeTooLarge(MAX_NODE_BYTES, length);
         assembly ("memory-safe") {
             calldatacopy(scratch, position, length)
         }
         bytes32 found = Hash.keccakAt(proof.mode, scratch, length);
         if (found != wanted) revert ProofNodeHashMismatch(wanted, found);
+        if (!isList) revert ProofNodeMalformed(NodeFault.Rlp);
         proof.position = next;
         uint256 stack = proof.stack;
         assembly ("memory-safe") {
             let entry := add(stack, mul(depth, 64))
             mstore(entry, wanted)
-            mstore(add(entry, 32), or(shl(128, start), next))
+            mstore(add(entry, 32), or(shl(128, payload), next))
         }
+    }
+
+    /// Reads the head of the node at `position`; a full branch, the most frequent one, is told by its first three bytes.
+    function readHead(Proof memory proof, uint256 position, bytes32 wanted) private pure returns (bool isList, uint256 payload, uint256 next) {
+        uint256 end = proof.end;
+        uint256 head;
+        assembly ("memory-safe") {
+            head := shr(232, calldataload(position))
+        }
+        unchecked {
+            next = position + 3 + FULL_BRANCH_BYTES;
+            if (head == FULL_BRANCH_HEAD && next <= end) return (true, position + 3, next);
+        }
+        if (position == end) {
+            if (position == proof.first) revert ProofEmpty(wanted);
+            revert ProofNodeMissing(wanted);
+        }
+        RlpReader.Fault fault;
+        (fault, isList, payload, next) = RlpReader.tryItem(position, end);
+        if (fault != RlpReader.Fault.None) revert ProofNodeMalformed(NodeFault.Rlp);
     }
 
     /// Follows `key` from `nibble` through one node.
@@ -186,11 +215,6 @@ library MerklePatriciaProof {
         returns (Step step, uint256 nextNibble, uint256 first, uint256 last)
     {
         unchecked {
-            if (end - start == FULL_BRANCH_BYTES && isFullBranch(start)) {
-                if (nibble == KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, KEY_NIBBLES + 1);
-                first = start + 33 * nibbleAt(key, nibble) + 1;
-                return (Step.Hashed, nibble + 1, first, first + 32);
-            }
             (RlpReader.Fault fault, bool isList, uint256 itemStart, uint256 itemEnd) = RlpReader.tryItem(start, end);
             if (fault != RlpReader.Fault.None) revert ProofNodeMalformed(itemEnd == start ? NodeFault.ItemCount : NodeFault.Rlp);
             bool childIsList;
@@ -205,14 +229,18 @@ library MerklePatriciaProof {
     /// Whether the 529 bytes at `start` are 16 hashes and an empty value.
     function isFullBranch(uint256 start) private pure returns (bool full) {
         assembly ("memory-safe") {
-            let other := xor(byte(0, calldataload(add(start, 528))), 0x80)
-            for { let position := start let last := add(start, 528) } lt(position, last) { position := add(position, 132) } {
-                other := or(other, xor(byte(0, calldataload(position)), 0xa0))
-                other := or(other, xor(byte(0, calldataload(add(position, 33))), 0xa0))
-                other := or(other, xor(byte(0, calldataload(add(position, 66))), 0xa0))
-                other := or(other, xor(byte(0, calldataload(add(position, 99))), 0xa0))
+            // Only the first byte of the words counts in the end: the heads of the children.
+            let heads := shl(248, 0xa0)
+            let other := xor(calldataload(start), heads)
+            for { let position := add(start, 33) let last := add(start, 528) } lt(position, last) { position := add(position, 165) } {
+                other := or(other, xor(calldataload(position), heads))
+                other := or(other, xor(calldataload(add(position, 33)), heads))
+                other := or(other, xor(calldataload(add(position, 66)), heads))
+                other := or(other, xor(calldataload(add(position, 99)), heads))
+                other := or(other, xor(calldataload(add(position, 132)), heads))
             }
-            full := iszero(other)
+            other := or(other, xor(calldataload(add(start, 528)), shl(248, 0x80)))
+            full := iszero(byte(0, other))
         }
     }
 
@@ -260,13 +288,14 @@ library MerklePatriciaProof {
             if (pathBytes == 0 || flags > 0x3f || (!odd && flags & 0x0f != 0)) revert ProofNodeMalformed(NodeFault.HexPrefix);
             nextNibble = nibble + 2 * (pathBytes - 1) + (odd ? 1 : 0);
             if (flags >= 0x20) {
-                if (childIsList || length == 0) revert ProofNodeMalformed(NodeFault.LeafValue);
+                if (childIsList) revert ProofNodeMalformed(NodeFault.LeafValue);
                 if (nextNibble != KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, nextNibble);
                 step = Step.Present;
             } else {
                 if (nextNibble == nibble) revert ProofNodeMalformed(NodeFault.EmptyExtension);
                 if (childIsList ? length > 30 : length != 32) revert ProofNodeMalformed(NodeFault.ExtensionChild);
-                if (nextNibble > KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, nextNibble);
+                // What follows an extension uses a nibble at least.
+                if (nextNibble >= KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, nextNibble);
                 step = childIsList ? Step.Embedded : Step.Hashed;
             }
             uint256 nibbles;

@@ -6,12 +6,13 @@ import {HashMode} from "../types/HashMode.sol";
 import {Hash} from "./Hash.sol";
 import {MerklePatriciaProof} from "./MerklePatriciaProof.sol";
 import {RlpReader} from "./RlpReader.sol";
+import {Sha256} from "./Sha256.sol";
 
 /// What a storage root says of a contract's slots. A Router keeps a path's value in the slot SHA-256(path); a slot that holds zero is absent.
 /// Source: Ethereum Yellow Paper, 4.1: RLP of the value without leading zeros at keccak(slot).
 library StorageProof {
     /// One call proves no more claims than this; a batch of packets is far smaller.
-    uint256 internal constant MAX_CLAIMS = 1_024;
+    uint256 internal constant MAX_CLAIMS = 256;
 
     error ClaimsEmpty();
     error TooManyClaims(uint256 maximum, uint256 found);
@@ -75,15 +76,8 @@ library StorageProof {
     }
 
     /// @param path A store path.
-    /// @return slot SHA-256 of the path, by precompile 2 without a copy that stays in memory.
+    /// @return slot SHA-256 of the path.
     function slotOf(bytes calldata path) internal view returns (bytes32 slot) {
-        bool ok;
-        assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            calldatacopy(buffer, path.offset, path.length)
-            ok := and(staticcall(gas(), 2, buffer, path.length, 0, 32), eq(returndatasize(), 32))
-            slot := mload(0)
-        }
-        require(ok);
+        return Sha256.ofCalldata(path);
     }
 }

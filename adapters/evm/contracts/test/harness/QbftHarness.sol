@@ -62,7 +62,7 @@ contract QbftHarness {
     function signers(bytes calldata header, uint8 kind) external view returns (address[] memory) {
         QbftHeader.Header memory read = readAll(kind, header);
         bytes32 digest = QbftHeader.commitDigest(OPCODE, QbftKind(kind), read);
-        (uint256 count, ) = QbftSeals.verify(digest, read.extra, 0, 0);
+        (uint256 count, ) = QbftSeals.verify(digest, read.extra, read.extra.validators, read.extra.validatorCount, 0, 0);
         address[] memory found = new address[](count);
         uint256 position = read.extra.sealsStart;
         for (uint256 index = 0; index < count; index++) {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IQbftLightClient} from "../../interfaces/IQbftLightClient.sol";
+import {Sha256} from "../../libraries/Sha256.sol";
 import {QbftConsensusState} from "../../types/QbftParameters.sol";
 
 /// The packed messages of `IQbftLightClient`. Positions are calldata offsets: headers and nodes are read where they lie.
@@ -89,25 +90,14 @@ library QbftCodec {
 
     /// @return hash SHA-256 of packed addresses in calldata.
     function hashSet(uint256 position, uint256 count) internal view returns (bytes32 hash) {
-        return hashAt(position, count * ADDRESS_BYTES);
+        return Sha256.ofCalldataAt(position, count * ADDRESS_BYTES);
     }
 
     function preimage(uint256 position) private view returns (bytes32 hash, QbftConsensusState memory state) {
-        hash = hashAt(position, PREIMAGE_BYTES);
+        hash = Sha256.ofCalldataAt(position, PREIMAGE_BYTES);
         state.storageRoot = bytes32(wordAt(position));
         state.time = uint64(wordAt(position + 32) >> 192);
         state.setHash = bytes32(wordAt(position + 40));
-    }
-
-    function hashAt(uint256 position, uint256 length) private view returns (bytes32 hash) {
-        bool ok;
-        assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            calldatacopy(buffer, position, length)
-            ok := and(staticcall(gas(), 2, buffer, length, 0, 32), eq(returndatasize(), 32))
-            hash := mload(0)
-        }
-        require(ok);
     }
 
     function bounds(bytes calldata message) private pure returns (uint256 position, uint256 end) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 import {IQbftLightClient} from "../../interfaces/IQbftLightClient.sol";
 import {RlpReader} from "../../libraries/RlpReader.sol";
+import {Sha256} from "../../libraries/Sha256.sol";
 import {QbftKind} from "../../types/QbftParameters.sol";
 
 /// The extra data of a header: RLP[vanity, [validators], vote, round, [seals]]. The two kinds differ in the vote's and the round's encoding.
@@ -89,7 +90,7 @@ library QbftExtraData {
         // An ascending list repeats nobody; a chain may order its set otherwise, or start with the zero address.
         if (unordered != 0) requireDistinct(validators, count);
         (extra.validators, extra.validatorCount) = (validators, count);
-        extra.setHash = hashSet(validators, count);
+        extra.setHash = Sha256.ofMemoryAt(validators, count * 20);
     }
 
     function requireDistinct(uint256 validators, uint256 count) private pure {
@@ -159,16 +160,5 @@ library QbftExtraData {
                 if iszero(shr(96, xor(mload(add(validators, mul(index, 20))), wanted))) { break }
             }
         }
-    }
-
-    /// @return hash SHA-256 of packed addresses in memory.
-    function hashSet(uint256 validators, uint256 count) internal view returns (bytes32 hash) {
-        bool ok;
-        assembly ("memory-safe") {
-            ok := staticcall(gas(), 2, validators, mul(count, 20), 0, 32)
-            ok := and(ok, eq(returndatasize(), 32))
-            hash := mload(0)
-        }
-        require(ok);
     }
 }

@@ -65,6 +65,7 @@ contract QbftLightClient is IQbftLightClient {
     function update(bytes calldata message) external returns (UpdateResult) {
         Head memory current = head;
         if (current.frozen) revert ClientFrozen();
+        requireFresh(current.latestTime);
         QbftCodec.Update memory parsed = QbftCodec.readUpdate(message);
         QbftHeader.Header memory header = QbftHeader.read(kind, parsed.header, parsed.end);
         uint64 height = uint64(header.number);
@@ -76,7 +77,6 @@ contract QbftLightClient is IQbftLightClient {
         }
         bytes32 latest = states[current.latestHeight];
         if (parsed.preimageHash != latest) revert ConsensusStateMismatch(latest, parsed.preimageHash);
-        requireFresh(parsed.latest.time);
         if (header.time < parsed.latest.time) revert TimeBeforeTrusted(parsed.latest.time, uint64(header.time));
         uint256 maximum = uint256(Clock.timeNow()) + clockDrift;
         if (header.time > maximum) revert TimeInFuture(uint64(maximum), uint64(header.time));

@@ -12,28 +12,31 @@ library QbftSeals {
     uint256 internal constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
     uint256 internal constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
-    /// Checks every seal, surplus included: each by another member of the set that the header lists.
+    /// Checks every seal, surplus included: each by another one of `members`.
     /// @param digest What was signed.
-    /// @param extra The header's set and the place of its seals.
+    /// @param extra Where the header's seals are.
+    /// @param members Memory position of the packed addresses of who may seal.
+    /// @param memberCount How many there are.
     /// @param trusted Calldata position of the trusted set's packed addresses.
     /// @param trustedCount How many there are, 0 when the set has not changed.
     /// @return count How many seals there are.
     /// @return trustedSeals How many of them are by members of the trusted set.
-    function verify(bytes32 digest, QbftExtraData.ExtraData memory extra, uint256 trusted, uint256 trustedCount)
-        internal
-        pure
-        returns (uint256 count, uint256 trustedSeals)
-    {
+    function verify(
+        bytes32 digest,
+        QbftExtraData.ExtraData memory extra,
+        uint256 members,
+        uint256 memberCount,
+        uint256 trusted,
+        uint256 trustedCount
+    ) internal pure returns (uint256 count, uint256 trustedSeals) {
         uint256 signed;
         uint256 position = extra.sealsStart;
-        uint256 end = extra.sealsEnd;
-        uint256 members = extra.validatorCount;
         unchecked {
-            for (; position < end; count++) {
+            for (; position < extra.sealsEnd; count++) {
                 address signer;
-                (signer, position) = recover(digest, count, position, end);
-                uint256 index = QbftExtraData.indexOf(extra.validators, members, signer);
-                if (index == members) revert IQbftLightClient.SignerUnknown(signer);
+                (signer, position) = recover(digest, count, position, extra.sealsEnd);
+                uint256 index = QbftExtraData.indexOf(members, memberCount, signer);
+                if (index == memberCount) revert IQbftLightClient.SignerUnknown(signer);
                 if ((signed >> index) & 1 != 0) revert IQbftLightClient.SignerRepeated(signer);
                 signed |= 1 << index;
                 if (isTrusted(trusted, trustedCount, signer)) trustedSeals++;

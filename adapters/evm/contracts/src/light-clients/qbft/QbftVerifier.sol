@@ -38,8 +38,10 @@ library QbftVerifier {
     ) internal view {
         requireTrustedSet(trusted, header.extra.setHash);
         bytes32 digest = QbftHeader.commitDigest(mode, kind, header);
-        (uint256 seals, uint256 trustedSeals) = QbftSeals.verify(digest, header.extra, trusted.addresses, trusted.count);
-        requireQuorum(seals, header.extra.validatorCount);
+        QbftExtraData.ExtraData memory extra = header.extra;
+        (uint256 seals, uint256 trustedSeals) =
+            QbftSeals.verify(digest, extra, extra.validators, extra.validatorCount, trusted.addresses, trusted.count);
+        requireQuorum(seals, extra.validatorCount);
         if (trusted.count == 0) return;
         if (trustLevel == TrustLevel.OneThird) {
             if (3 * trustedSeals <= trusted.count) revert IQbftLightClient.TooFewTrustedSeals(trusted.count / 3 + 1, trustedSeals);
@@ -62,26 +64,30 @@ library QbftVerifier {
         if (found != trusted.setHash) revert IQbftLightClient.TrustedSetMismatch(trusted.setHash, found);
     }
 
-    /// Reverts unless both headers, of one height, are different blocks with a quorum of the set valid there, never less.
-    /// @param setHash That set's hash; each header must list it.
+    /// Reverts unless both headers, of one height, are different blocks sealed by a quorum of the set valid there, never less. One of them
+    /// must list that set, which gives its addresses; the other may list any: a quorum that certifies a second block does not get away with it
+    /// by naming another set in it.
+    /// @param setHash The valid set's hash.
     /// @return hashA The first block's hash.
     /// @return hashB The second block's hash.
     function verifyConflict(HashMode mode, QbftKind kind, QbftHeader.Header memory a, QbftHeader.Header memory b, bytes32 setHash)
         internal
-        view
+        pure
         returns (bytes32 hashA, bytes32 hashB)
     {
         hashA = QbftHeader.blockHash(mode, kind, a);
         hashB = QbftHeader.blockHash(mode, kind, b);
         if (hashA == hashB) revert IQbftLightClient.HeadersIdentical(hashA);
-        verifyUnder(mode, kind, a, setHash);
-        verifyUnder(mode, kind, b, setHash);
+        QbftExtraData.ExtraData memory valid = a.extra.setHash == setHash ? a.extra : b.extra;
+        if (valid.setHash != setHash) revert IQbftLightClient.SetUnknownAtHeight(setHash, valid.setHash);
+        requireSealed(mode, kind, a, valid);
+        requireSealed(mode, kind, b, valid);
     }
 
-    function verifyUnder(HashMode mode, QbftKind kind, QbftHeader.Header memory header, bytes32 setHash) private view {
-        if (header.extra.setHash != setHash) revert IQbftLightClient.SetUnknownAtHeight(setHash, header.extra.setHash);
-        (uint256 seals, ) = QbftSeals.verify(QbftHeader.commitDigest(mode, kind, header), header.extra, 0, 0);
-        requireQuorum(seals, header.extra.validatorCount);
+    function requireSealed(HashMode mode, QbftKind kind, QbftHeader.Header memory header, QbftExtraData.ExtraData memory valid) private pure {
+        bytes32 digest = QbftHeader.commitDigest(mode, kind, header);
+        (uint256 seals, ) = QbftSeals.verify(digest, header.extra, valid.validators, valid.validatorCount, 0, 0);
+        requireQuorum(seals, valid.validatorCount);
     }
 
     function requireQuorum(uint256 seals, uint256 members) private pure {
