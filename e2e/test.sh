@@ -110,11 +110,14 @@ part check "clippy" cargo clippy --workspace --all-targets --release --locked --
 # Whoever opens a file with an access time before its last change moves the access time: so it is seen which vectors the tests opened.
 vector_files() { git ls-files -z --cached --others --exclude-standard -- '*/vectors/*.json' '*/vectors/*.bin' '*/vectors/*.rlp' '*/vectors/*.hex'; }
 vector_files | xargs -0r touch -a -d 2000-01-01
-part tests "Rust tests" cargo test --release --workspace --locked
+part tests "Rust tests" cargo test --release --workspace --locked -- --skip independent_node
 
 # --- Solidity ----------------------------------------------------------------------------------------------------
 part tests "Foundry tests" "$contracts/tools/forge" test
 part check "artefacts agree with the sources" "$contracts/tools/build" --check
+
+# --- scenarios ---------------------------------------------------------------------------------------------------
+part tests "scenarios on the independent node" cargo test --release --workspace --locked --test independent_node
 
 # --- vectors -----------------------------------------------------------------------------------------------------
 touch -a -d 2000-01-01 "$run/log/advisory-database.txt" && cat "$run/log/advisory-database.txt" >/dev/null

@@ -1,1 +1,9 @@
-//! Scenarios across whole chains.
+//! Scenarios across whole chains, and what they stand on.
+//!
+//! [`node`] starts the independent node: go-ethereum with QBFT headers, from the recipe in `nodes/qbft-devnode`.
+//! [`wait`] waits for conditions, never for a time. Everything here blocks: a scenario drives processes from outside,
+//! as an operator would, and shares no runtime with them.
+
+pub mod json_rpc;
+pub mod node;
+pub mod wait;
