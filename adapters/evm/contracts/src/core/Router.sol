@@ -10,6 +10,7 @@ import {Hash} from "../libraries/Hash.sol";
 import {MeasuredCall} from "../libraries/MeasuredCall.sol";
 import {PacketCommitment} from "../libraries/PacketCommitment.sol";
 import {PayloadLimits} from "../libraries/PayloadLimits.sol";
+import {Sha256} from "../libraries/Sha256.sol";
 import {Slots} from "../libraries/Slots.sol";
 import {HashMode} from "../types/HashMode.sol";
 import {Packet, Payload} from "../types/Packet.sol";
@@ -167,7 +168,7 @@ contract Router is ClientRegistry {
         if (acknowledgement.length == 0) revert AcknowledgementEmpty();
         if (acknowledgement.length > MAX_ACKNOWLEDGEMENT_BYTES) revert AcknowledgementTooLong(MAX_ACKNOWLEDGEMENT_BYTES, acknowledgement.length);
         bytes32 receipt = sha256(CommitmentPath.packetReceipt(packet.destClient, packet.sequence));
-        bytes32 commitment = _commitment(packet, sha256(bytes(packet.destClient)));
+        bytes32 commitment = _commitment(packet, Sha256.ofCalldata(bytes(packet.destClient)));
         if (Slots.load(receipt) != commitment) revert PacketNotReceived(commitment, Slots.load(receipt));
         if (_guard == receipt) revert AcknowledgementTooEarly(receipt);
         _storeAcknowledgement(packet, acknowledgement, caller);
@@ -295,14 +296,14 @@ contract Router is ClientRegistry {
     function _sharedOfDestination(Packet[] calldata packets) private view returns (Shared memory shared) {
         if (packets.length == 0) revert PacketsMissing();
         shared = _shared(packets[0].destClient);
-        shared.destClientHash = sha256(bytes(packets[0].destClient));
+        shared.destClientHash = Sha256.ofCalldata(bytes(packets[0].destClient));
     }
 
     function _sharedOfSource(Packet[] calldata packets) private view returns (Shared memory shared) {
         if (packets.length == 0) revert PacketsMissing();
         shared = _shared(packets[0].sourceClient);
         // Equal to the counterparty's id, or `_checkPacket` refuses the packet.
-        shared.destClientHash = sha256(bytes(packets[0].destClient));
+        shared.destClientHash = Sha256.ofCalldata(bytes(packets[0].destClient));
     }
 
     function _shared(string calldata localClient) private view returns (Shared memory shared) {
@@ -340,7 +341,7 @@ contract Router is ClientRegistry {
         return stored != 0;
     }
 
-    function _commitment(Packet calldata packet, bytes32 destClientHash) private pure returns (bytes32) {
+    function _commitment(Packet calldata packet, bytes32 destClientHash) private view returns (bytes32) {
         bytes memory payloadHashes = abi.encodePacked(PacketCommitment.ofPayload(packet.payloads[0]));
         return PacketCommitment.ofPacket(destClientHash, packet.timeoutTimestamp, payloadHashes);
     }

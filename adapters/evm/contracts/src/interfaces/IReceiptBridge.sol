@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {Packet} from "../types/Packet.sol";
-import {Account, Content, Refusal} from "../types/Receipt.sol";
+import {Account, Content, Facts, Lineage, Refusal} from "../types/Receipt.sol";
 import {IApplication} from "./IApplication.sol";
 
 /// Carries receipts in IBC v2 packets with the payload `wr-1`: lock here and mint there, return and unlock, refund when refused or timed out.
@@ -125,7 +125,7 @@ interface IReceiptBridge is IApplication {
     /// A receipt has left; its location is in the ledger's `Moved`.
     event Departed(bytes32 indexed key, uint32 indexed lane, uint64 sequence, uint64 epoch);
     /// A receipt has arrived. The content is what its holder needs to send it on.
-    event Arrived(bytes32 indexed key, uint32 indexed lane, uint64 sequence, uint64 epoch, Content content);
+    event Arrived(bytes32 indexed key, uint32 indexed lane, uint64 sequence, uint64 epoch, Lineage lineage, Facts facts);
     /// An arriving receipt was refused.
     event ArrivalRefused(string destClient, uint64 sequence, Refusal refusal);
     /// A receipt that left is settled: it arrived, or is back.
@@ -139,6 +139,7 @@ interface IReceiptBridge is IApplication {
     error GovernanceMismatch(address expected, address found);
     error RouterMismatch(address expected, address found);
     error AccountKindUnsupported(uint8 found);
+    error PortUnsupported(string found);
     error LaneTaken(string clientId, uint32 number);
     error LaneUnknown(string clientId);
     error CounterpartyRefInvalid(bytes32 found);

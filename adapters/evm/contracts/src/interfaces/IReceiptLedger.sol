@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Content, Facts, Location, Record, Refusal} from "../types/Receipt.sol";
+import {Content, Departure, Facts, Location, Record, Refusal} from "../types/Receipt.sol";
 
 /// All receipts that this chain knows, its own and foreign ones. Records are never deleted. A home record's key is its uid; a foreign one's is
 /// SHA-256("lighterman/foreign/1" ‖ homeRef ‖ uid), so that no chain can squat on another's uid. ERC-721 is a reading surface: a receipt's
@@ -40,31 +40,21 @@ interface IReceiptLedger {
     /// @param contentHash What its content hashes to.
     /// @param caller Who asks.
     /// @param lane The bridge's number of the lane that it leaves by.
-    /// @return epoch Of this crossing.
-    /// @return nonce Verbs done so far.
-    /// @return quantity Base units.
-    /// @return beneficiary Who has title.
-    function lock(bytes32 uid, bytes32 contentHash, address caller, uint32 lane)
-        external
-        returns (uint64 epoch, uint64 nonce, uint128 quantity, address beneficiary);
+    /// @return departure What the packet is to say.
+    function lock(bytes32 uid, bytes32 contentHash, address caller, uint32 lane) external returns (Departure memory departure);
 
     /// Sends a foreign receipt back by the lane that it came by. By a bridge, for the receipt's holder.
     /// @param key The receipt's key.
     /// @param contentHash What its content hashes to.
     /// @param caller Who asks.
-    /// @return lane The lane.
-    /// @return epoch Of this crossing.
-    /// @return nonce Verbs done so far.
-    /// @return quantity Base units.
-    /// @return beneficiary Who has title.
-    function sendBack(bytes32 key, bytes32 contentHash, address caller)
-        external
-        returns (uint32 lane, uint64 epoch, uint64 nonce, uint128 quantity, address beneficiary);
+    /// @return departure What the packet is to say, and the lane.
+    function sendBack(bytes32 key, bytes32 contentHash, address caller) external returns (Departure memory departure);
 
     /// Makes a foreign receipt live here. By a bridge that has checked that the packet came from the receipt's home. Changes nothing when refused.
     /// @param arrival What the packet says.
     /// @return refusal None, or why not.
-    function mint(Arrival calldata arrival) external returns (Refusal refusal);
+    /// @return key The receipt's key.
+    function mint(Arrival calldata arrival) external returns (Refusal refusal, bytes32 key);
 
     /// Makes a home receipt live here again. By the bridge and for the lane that it left by. Changes nothing when refused.
     /// @param arrival What the packet says; `homeRef` is this chain.
@@ -136,10 +126,8 @@ interface IReceiptLedger {
     event BridgeAdded(address indexed bridge, uint16 number);
     /// A receipt was issued here.
     event Issued(bytes32 indexed uid, bytes32 indexed custodianId, Content content, uint128 quantity, address beneficiary, address holder);
-    /// A receipt has moved; the names are the present ones.
-    event Moved(
-        bytes32 indexed key, Location location, uint64 epoch, uint64 nonce, uint16 bridge, uint32 lane, uint128 quantity, address beneficiary, address holder
-    );
+    /// A receipt has moved: where it is now, after how many crossings, and by which bridge and lane the last one was.
+    event Moved(bytes32 indexed key, Location location, uint64 epoch, uint16 bridge, uint32 lane);
 
     // ---- errors ----
 

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {HashMode} from "../types/HashMode.sol";
-import {Packet, Payload} from "../types/Packet.sol";
+import {Packet, Payload, PayloadField} from "../types/Packet.sol";
 import {Status, UpdateResult} from "./ILightClient.sol";
 
 /// The chain's end of every path: clients, ports and IBC v2 packets. There is no proxy: this surface is final with its first version.
@@ -175,8 +175,8 @@ interface IRouter {
     error SequenceZero();
     error SequenceExhausted();
     error PayloadCountMismatch(uint256 expected, uint256 found);
-    error PayloadFieldBlank(string field);
-    error PayloadFieldTooLong(string field, uint256 maximum, uint256 found);
+    error PayloadFieldBlank(PayloadField field);
+    error PayloadFieldTooLong(PayloadField field, uint256 maximum, uint256 found);
     error PayloadValueEmpty();
     error PayloadValueTooLong(uint256 maximum, uint256 found);
     /// Not the client of the call's first packet.

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {Payload} from "../types/Packet.sol";
+import {Sha256} from "./Sha256.sol";
 
 /// Commitments of packets and acknowledgements, byte for byte those of ibc-go. Injective: every part is hashed to 32 bytes before it is
 /// joined, so that each preimage has a fixed shape.
@@ -21,14 +22,14 @@ library PacketCommitment {
 
     /// @param payload One payload.
     /// @return digest Its hash.
-    function ofPayload(Payload calldata payload) internal pure returns (bytes32 digest) {
+    function ofPayload(Payload calldata payload) internal view returns (bytes32 digest) {
         return sha256(
             abi.encodePacked(
-                sha256(bytes(payload.sourcePort)),
-                sha256(bytes(payload.destPort)),
-                sha256(bytes(payload.version)),
-                sha256(bytes(payload.encoding)),
-                sha256(payload.value)
+                Sha256.ofCalldata(bytes(payload.sourcePort)),
+                Sha256.ofCalldata(bytes(payload.destPort)),
+                Sha256.ofCalldata(bytes(payload.version)),
+                Sha256.ofCalldata(bytes(payload.encoding)),
+                Sha256.ofCalldata(payload.value)
             )
         );
     }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IRouter} from "../interfaces/IRouter.sol";
-import {Payload} from "../types/Packet.sol";
+import {Payload, PayloadField} from "../types/Packet.sol";
 import {Identifiers} from "./Identifiers.sol";
 
 /// What the payload of a packet may look like.
@@ -21,15 +21,15 @@ library PayloadLimits {
 
     /// @param payload One payload.
     function check(Payload calldata payload) internal pure {
-        _checkField("sourcePort", payload.sourcePort, Identifiers.MAX_PORT_BYTES);
-        _checkField("destPort", payload.destPort, Identifiers.MAX_PORT_BYTES);
-        _checkField("version", payload.version, MAX_FIELD_BYTES);
-        _checkField("encoding", payload.encoding, MAX_FIELD_BYTES);
+        _checkField(PayloadField.SourcePort, payload.sourcePort, Identifiers.MAX_PORT_BYTES);
+        _checkField(PayloadField.DestPort, payload.destPort, Identifiers.MAX_PORT_BYTES);
+        _checkField(PayloadField.Version, payload.version, MAX_FIELD_BYTES);
+        _checkField(PayloadField.Encoding, payload.encoding, MAX_FIELD_BYTES);
         if (payload.value.length == 0) revert IRouter.PayloadValueEmpty();
         if (payload.value.length > MAX_VALUE_BYTES) revert IRouter.PayloadValueTooLong(MAX_VALUE_BYTES, payload.value.length);
     }
 
-    function _checkField(string memory name, string calldata field, uint256 maximum) private pure {
+    function _checkField(PayloadField name, string calldata field, uint256 maximum) private pure {
         if (bytes(field).length > maximum) revert IRouter.PayloadFieldTooLong(name, maximum, bytes(field).length);
         if (Identifiers.isBlank(field)) revert IRouter.PayloadFieldBlank(name);
     }

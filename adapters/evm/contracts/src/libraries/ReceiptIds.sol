@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Content} from "../types/Receipt.sol";
+import {Content, Facts, Lineage} from "../types/Receipt.sol";
+import {Sha256} from "./Sha256.sol";
 
 /// Identifiers of receipts: SHA-256 over fixed-width parts behind a tag of 32 bytes, so that no two preimages of different kinds or parts are
 /// alike. Each is computed once where the thing is born and is opaque ever after. Source: protocol `wr-1`, Identifiers.
 library ReceiptIds {
     bytes32 private constant ISSUE_TAG = "lighterman/uid/issue/1";
     bytes32 private constant FOREIGN_TAG = "lighterman/foreign/1";
+    uint256 private constant LINEAGE_BYTES = 4 * 32;
+    uint256 private constant FACTS_BYTES = 13 * 32;
+    uint256 private constant CONTENT_BYTES = 17 * 32;
 
     /// @param homeRef chainRef of the chain where it is issued.
     /// @param ledger The issuing ledger.
@@ -29,5 +33,22 @@ library ReceiptIds {
     /// @return digest The record's content hash.
     function contentHash(Content memory content) internal pure returns (bytes32 digest) {
         return sha256(abi.encode(content));
+    }
+
+    /// The same over words in calldata, unread: a member out of its range changes the hash, so that it fits no record.
+    /// @param lineage The first 4 words.
+    /// @param facts The other 13.
+    /// @return digest The content hash.
+    function contentHash(Lineage calldata lineage, Facts calldata facts) internal view returns (bytes32 digest) {
+        bool success;
+        assembly ("memory-safe") {
+            // Beyond the free memory pointer, where nothing is kept.
+            let input := mload(0x40)
+            calldatacopy(input, lineage, LINEAGE_BYTES)
+            calldatacopy(add(input, LINEAGE_BYTES), facts, FACTS_BYTES)
+            success := staticcall(gas(), 2, input, CONTENT_BYTES, 0, 32)
+            digest := mload(0)
+        }
+        if (!success) revert Sha256.Sha256Failed();
     }
 }

@@ -6,12 +6,13 @@ import {IReceiptBridge} from "../interfaces/IReceiptBridge.sol";
 import {IReceiptLedger} from "../interfaces/IReceiptLedger.sol";
 import {IRouter} from "../interfaces/IRouter.sol";
 import {Clock} from "../libraries/Clock.sol";
+import {Identifiers} from "../libraries/Identifiers.sol";
 import {PacketCommitment} from "../libraries/PacketCommitment.sol";
 import {ReceiptIds} from "../libraries/ReceiptIds.sol";
 import {Refusals} from "../libraries/Refusals.sol";
 import {Wr1Codec} from "../libraries/Wr1Codec.sol";
 import {Packet, Payload} from "../types/Packet.sol";
-import {Account, Content, Cross, Refusal} from "../types/Receipt.sol";
+import {Account, Content, Cross, Departure, Refusal} from "../types/Receipt.sol";
 
 /// Receipts over packets. What each function promises is in `IReceiptBridge`.
 contract ReceiptBridge is IReceiptBridge {
@@ -19,6 +20,9 @@ contract ReceiptBridge is IReceiptBridge {
         bytes32 counterpartyRef;
         uint32 number;
     }
+
+    /// Bytes of the port's name: one word, so that it fits an immutable.
+    uint256 internal constant MAX_PORT_BYTES = 32;
 
     IRouter private immutable _router;
     IReceiptLedger private immutable _ledger;
@@ -28,10 +32,12 @@ contract ReceiptBridge is IReceiptBridge {
     bytes32 public immutable homeRef;
     /// @inheritdoc IReceiptBridge
     uint8 public immutable accountKind;
+    /// Left-aligned; an immutable, so that a lock need not read it from storage.
+    bytes32 private immutable _portText;
+    uint8 private immutable _portBytes;
     bytes32 private immutable _portKey;
-
-    /// @inheritdoc IReceiptBridge
-    string public port;
+    bytes32 private immutable _versionKey;
+    bytes32 private immutable _encodingKey;
 
     uint32 private _laneCount;
     mapping(string clientId => Lane) private _lanes;
@@ -50,8 +56,10 @@ contract ReceiptBridge is IReceiptBridge {
         (_router, _ledger, governance) = (IRouter(router_), IReceiptLedger(ledger_), governance_);
         homeRef = IReceiptLedger(ledger_).homeRef();
         accountKind = accountKind_;
-        port = port_;
-        _portKey = keccak256(bytes(port_));
+        if (!Identifiers.isPort(port_) || bytes(port_).length > MAX_PORT_BYTES) revert PortUnsupported(port_);
+        (_portText, _portBytes) = (bytes32(bytes(port_)), uint8(bytes(port_).length));
+        (_portKey, _versionKey, _encodingKey) =
+            (keccak256(bytes(port_)), keccak256(bytes(Wr1Codec.VERSION)), keccak256(bytes(Wr1Codec.ENCODING)));
     }
 
     modifier onlyRouter() {
@@ -88,15 +96,11 @@ contract ReceiptBridge is IReceiptBridge {
         uint64 storageUntil = content.facts.storageUntil;
         if (storageUntil != 0 && storageUntil <= Clock.timeNow()) revert StorageEnded(storageUntil, Clock.timeNow());
 
-        Cross memory cross = _cross(content, beneficiary, holder);
-        address owner;
         bytes32 uid = content.lineage.uid;
-        (cross.epoch, cross.nonce, cross.quantity, owner) = _ledger.lock(uid, ReceiptIds.contentHash(content), msg.sender, number);
-        _requireAssent(owner, uid, clientId, cross);
+        Departure memory departure = _ledger.lock(uid, ReceiptIds.contentHash(content.lineage, content.facts), msg.sender, number);
         // From now on, not from the acknowledgement: the receipt may be back before that.
-        _escrow[content.lineage.rootUid][number] += cross.quantity;
-        sequence = _send(clientId, cross, timeoutTimestamp);
-        emit Departed(uid, number, sequence, cross.epoch);
+        _escrow[content.lineage.rootUid][number] += departure.quantity;
+        sequence = _depart(uid, clientId, content, departure, beneficiary, holder, timeoutTimestamp);
     }
 
     /// @inheritdoc IReceiptBridge
@@ -106,14 +110,8 @@ contract ReceiptBridge is IReceiptBridge {
     {
         if (content.lineage.homeRef == homeRef) revert ContentAtHome(homeRef);
         bytes32 key = ReceiptIds.foreignKey(content.lineage.homeRef, content.lineage.uid);
-        Cross memory cross = _cross(content, beneficiary, holder);
-        address owner;
-        uint32 number;
-        (number, cross.epoch, cross.nonce, cross.quantity, owner) = _ledger.sendBack(key, ReceiptIds.contentHash(content), msg.sender);
-        string memory clientId = laneClient[number];
-        _requireAssent(owner, key, clientId, cross);
-        sequence = _send(clientId, cross, timeoutTimestamp);
-        emit Departed(key, number, sequence, cross.epoch);
+        Departure memory departure = _ledger.sendBack(key, ReceiptIds.contentHash(content.lineage, content.facts), msg.sender);
+        sequence = _depart(key, laneClient[departure.lane], content, departure, beneficiary, holder, timeoutTimestamp);
     }
 
     /// @inheritdoc IReceiptBridge
@@ -122,28 +120,31 @@ contract ReceiptBridge is IReceiptBridge {
         emit Assented(msg.sender, crossing);
     }
 
-    function _cross(Content calldata content, Account calldata beneficiary, Account calldata holder) private pure returns (Cross memory cross) {
+    function _depart(
+        bytes32 key,
+        string memory clientId,
+        Content calldata content,
+        Departure memory departure,
+        Account calldata beneficiary,
+        Account calldata holder,
+        uint64 timeoutTimestamp
+    ) private returns (uint64 sequence) {
         _requireAccount(beneficiary);
         _requireAccount(holder);
-        (cross.lineage, cross.facts, cross.beneficiary, cross.holder) = (content.lineage, content.facts, beneficiary, holder);
+        // Who has control may not give title away: a crossing names both accounts.
+        if (departure.beneficiary != msg.sender) {
+            bytes32 crossing = _crossingDigest(key, departure.epoch, clientId, beneficiary, holder);
+            if (!hasAssented[departure.beneficiary][crossing]) revert AssentMissing(departure.beneficiary, crossing);
+        }
+        string memory port_ = port();
+        bytes memory value = Wr1Codec.encode(content, departure, beneficiary, holder);
+        sequence = _router.sendPacket(clientId, timeoutTimestamp, Payload(port_, port_, Wr1Codec.VERSION, Wr1Codec.ENCODING, value));
+        emit Departed(key, departure.lane, sequence, departure.epoch);
     }
 
     function _requireAccount(Account calldata account) private pure {
         Refusal refusal = Wr1Codec.checkAccount(account.kind, account.id);
         if (refusal != Refusal.None) revert AccountInvalid(refusal, account.kind, account.id);
-    }
-
-    /// Who has control may not give title away: a crossing names both accounts.
-    function _requireAssent(address owner, bytes32 key, string memory clientId, Cross memory cross) private view {
-        if (owner == msg.sender) return;
-        bytes32 crossing = _crossingDigest(key, cross.epoch, clientId, cross.beneficiary, cross.holder);
-        if (!hasAssented[owner][crossing]) revert AssentMissing(owner, crossing);
-    }
-
-    function _send(string memory clientId, Cross memory cross, uint64 timeoutTimestamp) private returns (uint64) {
-        string memory port_ = port;
-        Payload memory payload = Payload(port_, port_, Wr1Codec.VERSION, Wr1Codec.ENCODING, Wr1Codec.encode(cross));
-        return _router.sendPacket(clientId, timeoutTimestamp, payload);
     }
 
     // ---- arrivals ----
@@ -168,18 +169,16 @@ contract ReceiptBridge is IReceiptBridge {
         refusal = _checkCross(cross);
         if (refusal != Refusal.None) return refusal;
 
-        Content memory content = Wr1Codec.contentOf(cross);
-        IReceiptLedger.Arrival memory arrival = _arrival(cross, ReceiptIds.contentHash(content), entry.number);
+        IReceiptLedger.Arrival memory arrival = _arrival(cross, entry.number);
         bytes32 key;
         if (arrival.homeRef == homeRef) {
             key = arrival.uid;
-            refusal = _unlock(arrival, content.lineage.rootUid);
+            refusal = _unlock(arrival, cross.lineage.rootUid);
         } else {
             if (arrival.homeRef != entry.counterpartyRef) return Refusal.HomeMismatch;
-            key = ReceiptIds.foreignKey(arrival.homeRef, arrival.uid);
-            refusal = _ledger.mint(arrival);
+            (refusal, key) = _ledger.mint(arrival);
         }
-        if (refusal == Refusal.None) emit Arrived(key, entry.number, packet.sequence, arrival.epoch, content);
+        if (refusal == Refusal.None) emit Arrived(key, entry.number, packet.sequence, arrival.epoch, cross.lineage, cross.facts);
     }
 
     function _unlock(IReceiptLedger.Arrival memory arrival, bytes32 rootUid) private returns (Refusal refusal) {
@@ -193,8 +192,8 @@ contract ReceiptBridge is IReceiptBridge {
     function _checkEnvelope(Payload calldata payload) private view returns (Refusal) {
         // The destination port is this contract's, or the Router would not call; both ends are to be bridges of the same version.
         if (keccak256(bytes(payload.sourcePort)) != _portKey || keccak256(bytes(payload.destPort)) != _portKey) return Refusal.SourcePort;
-        if (keccak256(bytes(payload.version)) != keccak256(bytes(Wr1Codec.VERSION))) return Refusal.Version;
-        if (keccak256(bytes(payload.encoding)) != keccak256(bytes(Wr1Codec.ENCODING))) return Refusal.Encoding;
+        if (keccak256(bytes(payload.version)) != _versionKey) return Refusal.Version;
+        if (keccak256(bytes(payload.encoding)) != _encodingKey) return Refusal.Encoding;
         return Refusal.None;
     }
 
@@ -208,10 +207,10 @@ contract ReceiptBridge is IReceiptBridge {
         return Refusal.None;
     }
 
-    function _arrival(Cross calldata cross, bytes32 contentHash, uint32 number) private pure returns (IReceiptLedger.Arrival memory arrival) {
+    function _arrival(Cross calldata cross, uint32 number) private view returns (IReceiptLedger.Arrival memory arrival) {
         arrival.homeRef = cross.lineage.homeRef;
         arrival.uid = cross.lineage.uid;
-        arrival.contentHash = contentHash;
+        arrival.contentHash = ReceiptIds.contentHash(cross.lineage, cross.facts);
         arrival.quantity = cross.quantity;
         arrival.epoch = cross.epoch;
         arrival.nonce = cross.nonce;
@@ -305,6 +304,16 @@ contract ReceiptBridge is IReceiptBridge {
         returns (bytes32 crossing)
     {
         return _crossingDigest(key, epoch, clientId, beneficiary, holder);
+    }
+
+    /// @inheritdoc IReceiptBridge
+    function port() public view returns (string memory) {
+        bytes memory text = abi.encodePacked(_portText);
+        uint256 length = _portBytes;
+        assembly ("memory-safe") {
+            mstore(text, length)
+        }
+        return string(text);
     }
 
     /// @inheritdoc IReceiptBridge

@@ -4,7 +4,7 @@ pragma solidity ^0.8.24;
 import {IReceiptLedger} from "../interfaces/IReceiptLedger.sol";
 import {Clock} from "../libraries/Clock.sol";
 import {ReceiptIds} from "../libraries/ReceiptIds.sol";
-import {Content, Facts, Lineage, Location, Record, Refusal} from "../types/Receipt.sol";
+import {Content, Departure, Facts, Lineage, Location, Record, Refusal} from "../types/Receipt.sol";
 import {ReceiptTokens} from "./ReceiptTokens.sol";
 
 /// All receipts that this chain knows. What each function promises is in `IReceiptLedger`.
@@ -74,7 +74,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         _setTitle(stored, beneficiary, holder, Location.Active, 0, 0);
         _appear(uid, beneficiary);
         emit Issued(uid, facts.custodianId, content, quantity, beneficiary, holder);
-        _emitMoved(uid, stored);
+        emit Moved(uid, Location.Active, 0, 0, 0);
     }
 
     function _checkNewFacts(Facts calldata facts) private view {
@@ -88,67 +88,61 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
     /// @inheritdoc IReceiptLedger
     function redeem(bytes32 key) external {
         Stored storage stored = _records[key];
-        Record memory now_ = _requireLocation(key, stored, Location.Active);
-        if (msg.sender != now_.holder) revert HolderMismatch(now_.holder, msg.sender);
+        Record memory now_ = _requireLocation(key, Location.Active);
+        _requireHolder(stored, now_, msg.sender);
         if (msg.sender != now_.beneficiary) revert BeneficiaryMismatch(now_.beneficiary, msg.sender);
         _setAmounts(stored, now_.quantity, now_.epoch, now_.nonce + 1);
         _setLocation(stored, Location.Redeemed, now_.bridge, now_.lane);
         _disappear(key, now_.beneficiary);
-        _emitMoved(key, stored);
+        emit Moved(key, Location.Redeemed, now_.epoch, now_.bridge, now_.lane);
     }
 
     // ---- verbs of bridges: departures ----
 
     /// @inheritdoc IReceiptLedger
-    function lock(bytes32 uid, bytes32 contentHash, address caller, uint32 lane)
-        external
-        returns (uint64 epoch, uint64 nonce, uint128 quantity, address beneficiary)
-    {
+    function lock(bytes32 uid, bytes32 contentHash, address caller, uint32 lane) external returns (Departure memory departure) {
         uint16 bridge = _requireBridge();
-        Record memory now_ = _requireLocation(uid, _records[uid], Location.Active);
+        Record memory now_ = _requireLocation(uid, Location.Active);
         return _depart(uid, now_, contentHash, caller, Location.LockPending, bridge, lane);
     }
 
     /// @inheritdoc IReceiptLedger
-    function sendBack(bytes32 key, bytes32 contentHash, address caller)
-        external
-        returns (uint32 lane, uint64 epoch, uint64 nonce, uint128 quantity, address beneficiary)
-    {
+    function sendBack(bytes32 key, bytes32 contentHash, address caller) external returns (Departure memory departure) {
         uint16 bridge = _requireBridge();
-        Record memory now_ = _requireLocation(key, _records[key], Location.Live);
+        Record memory now_ = _requireLocation(key, Location.Live);
         // Home's escrow opens only through the bridge and lane that the receipt came by.
         if (bridge != now_.bridge) revert BridgeMismatch(now_.bridge, bridge);
-        lane = now_.lane;
-        (epoch, nonce, quantity, beneficiary) = _depart(key, now_, contentHash, caller, Location.ReturnPending, bridge, lane);
+        return _depart(key, now_, contentHash, caller, Location.ReturnPending, bridge, now_.lane);
     }
 
     function _depart(bytes32 key, Record memory now_, bytes32 contentHash, address caller, Location location, uint16 bridge, uint32 lane)
         private
-        returns (uint64, uint64, uint128, address)
+        returns (Departure memory)
     {
-        if (caller != now_.holder) revert HolderMismatch(now_.holder, caller);
-        if (contentHash != now_.contentHash) revert ContentMismatch(now_.contentHash, contentHash);
         Stored storage stored = _records[key];
-        _setAmounts(stored, now_.quantity, now_.epoch + 1, now_.nonce);
+        _requireHolder(stored, now_, caller);
+        if (contentHash != now_.contentHash) revert ContentMismatch(now_.contentHash, contentHash);
+        uint64 epoch = now_.epoch + 1;
+        _setAmounts(stored, now_.quantity, epoch, now_.nonce);
         _setLocation(stored, location, bridge, lane);
         _disappear(key, now_.beneficiary);
-        _emitMoved(key, stored);
-        return (now_.epoch + 1, now_.nonce, now_.quantity, now_.beneficiary);
+        emit Moved(key, location, epoch, bridge, lane);
+        return Departure(epoch, now_.nonce, now_.quantity, now_.beneficiary, lane);
     }
 
     // ---- verbs of bridges: arrivals and outcomes; each check comes before the first write ----
 
     /// @inheritdoc IReceiptLedger
-    function mint(Arrival calldata arrival) external returns (Refusal refusal) {
+    function mint(Arrival calldata arrival) external returns (Refusal refusal, bytes32 key) {
         uint16 bridge = _requireBridge();
-        if (arrival.homeRef == homeRef) return Refusal.HomeMismatch;
-        bytes32 key = ReceiptIds.foreignKey(arrival.homeRef, arrival.uid);
+        if (arrival.homeRef == homeRef) return (Refusal.HomeMismatch, key);
+        key = ReceiptIds.foreignKey(arrival.homeRef, arrival.uid);
         Stored storage stored = _records[key];
-        Record memory now_ = _unpack(stored);
-        if (now_.location == Location.Live) return Refusal.ReceiptLive;
+        Record memory now_ = _unpackWithoutHolder(stored);
+        if (now_.location == Location.Live) return (Refusal.ReceiptLive, key);
         // A record that waits for the outcome of its return may be overtaken: home has sent the receipt out anew, and so had it back.
-        if (arrival.epoch <= now_.epoch) return Refusal.EpochStale;
-        if (arrival.nonce < now_.nonce) return Refusal.NonceStale;
+        if (arrival.epoch <= now_.epoch) return (Refusal.EpochStale, key);
+        if (arrival.nonce < now_.nonce) return (Refusal.NonceStale, key);
 
         if (now_.contentHash != arrival.contentHash) stored.contentHash = arrival.contentHash;
         _arrive(key, stored, arrival, Location.Live, bridge);
@@ -159,7 +153,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         uint16 bridge = _requireBridge();
         if (arrival.homeRef != homeRef) return Refusal.HomeMismatch;
         Stored storage stored = _records[arrival.uid];
-        Record memory now_ = _unpack(stored);
+        Record memory now_ = _unpackWithoutHolder(stored);
         if (now_.location == Location.Active) return Refusal.ReceiptLive;
         if (now_.location == Location.Redeemed) return Refusal.ReceiptEnded;
         // Still pending here is fine: a return may arrive before the acknowledgement of the lock.
@@ -177,34 +171,34 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         _setAmounts(stored, arrival.quantity, arrival.epoch, arrival.nonce);
         _setTitle(stored, arrival.beneficiary, arrival.holder, location, bridge, arrival.lane);
         _appear(key, arrival.beneficiary);
-        emit Moved(
-            key, location, arrival.epoch, arrival.nonce, bridge, arrival.lane, arrival.quantity, arrival.beneficiary, arrival.holder
-        );
+        emit Moved(key, location, arrival.epoch, bridge, arrival.lane);
     }
 
     /// @inheritdoc IReceiptLedger
     function settle(bytes32 key, uint64 epoch) external returns (Refusal refusal) {
         uint16 bridge = _requireBridge();
         Stored storage stored = _records[key];
-        Record memory now_ = _unpack(stored);
+        Record memory now_ = _unpackWithoutHolder(stored);
         // A later crossing has shown already that this one arrived.
         if (now_.epoch > epoch) return Refusal.None;
         refusal = _checkInFlight(now_, bridge, epoch);
         if (refusal != Refusal.None) return refusal;
-        _setLocation(stored, now_.location == Location.LockPending ? Location.Remote : Location.Gone, now_.bridge, now_.lane);
-        _emitMoved(key, stored);
+        Location location = now_.location == Location.LockPending ? Location.Remote : Location.Gone;
+        _setLocation(stored, location, bridge, now_.lane);
+        emit Moved(key, location, epoch, bridge, now_.lane);
     }
 
     /// @inheritdoc IReceiptLedger
     function refund(bytes32 key, uint64 epoch) external returns (Refusal refusal) {
         uint16 bridge = _requireBridge();
         Stored storage stored = _records[key];
-        Record memory now_ = _unpack(stored);
+        Record memory now_ = _unpackWithoutHolder(stored);
         refusal = _checkInFlight(now_, bridge, epoch);
         if (refusal != Refusal.None) return refusal;
-        _setLocation(stored, now_.location == Location.LockPending ? Location.Active : Location.Live, now_.bridge, now_.lane);
+        Location location = now_.location == Location.LockPending ? Location.Active : Location.Live;
+        _setLocation(stored, location, bridge, now_.lane);
         _appear(key, now_.beneficiary);
-        _emitMoved(key, stored);
+        emit Moved(key, location, epoch, bridge, now_.lane);
     }
 
     function _checkInFlight(Record memory now_, uint16 bridge, uint64 epoch) private pure returns (Refusal) {
@@ -232,16 +226,14 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         if (number == 0) revert BridgeExpected(msg.sender);
     }
 
-    function _requireLocation(bytes32 key, Stored storage stored, Location expected) private view returns (Record memory now_) {
-        now_ = _unpack(stored);
+    function _requireLocation(bytes32 key, Location expected) private view returns (Record memory now_) {
+        now_ = _unpackWithoutHolder(_records[key]);
         if (now_.location == Location.None) revert ReceiptUnknown(key);
         if (now_.location != expected) revert LocationMismatch(key, expected, now_.location);
     }
 
-    function _emitMoved(bytes32 key, Stored storage stored) private {
-        Record memory now_ = _unpack(stored);
-        emit Moved(
-            key, now_.location, now_.epoch, now_.nonce, now_.bridge, now_.lane, now_.quantity, now_.beneficiary, now_.holder
-        );
+    function _requireHolder(Stored storage stored, Record memory now_, address caller) private view {
+        address holder = stored.holder == address(0) ? now_.beneficiary : stored.holder;
+        if (caller != holder) revert HolderMismatch(holder, caller);
     }
 }

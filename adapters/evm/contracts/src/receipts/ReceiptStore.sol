@@ -32,6 +32,14 @@ abstract contract ReceiptStore {
     mapping(bytes32 key => Stored) internal _records;
 
     function _unpack(Stored storage stored) internal view returns (Record memory record) {
+        record = _unpackWithoutHolder(stored);
+        record.holder = stored.holder;
+        if (record.holder == address(0)) record.holder = record.beneficiary;
+        record.encumbrancesHash = stored.encumbrancesHash;
+    }
+
+    /// All but the holder and the encumbrances: two slots that an arrival need not read.
+    function _unpackWithoutHolder(Stored storage stored) internal view returns (Record memory record) {
         uint256 amounts = stored.amounts;
         uint256 title = stored.title;
         record.contentHash = stored.contentHash;
@@ -45,9 +53,6 @@ abstract contract ReceiptStore {
         record.goodsState = uint8(title >> GOODS_SHIFT);
         record.bridge = uint16(title >> BRIDGE_SHIFT);
         record.lane = uint32(title >> LANE_SHIFT);
-        record.holder = stored.holder;
-        if (record.holder == address(0)) record.holder = record.beneficiary;
-        record.encumbrancesHash = stored.encumbrancesHash;
     }
 
     function _setAmounts(Stored storage stored, uint128 quantity, uint64 epoch, uint64 nonce) internal {
@@ -61,9 +66,11 @@ abstract contract ReceiptStore {
 
     /// Gives a receipt a place and persons; encumbrance, freeze and goods stay.
     function _setTitle(Stored storage stored, address beneficiary, address holder, Location location, uint16 bridge, uint32 lane) internal {
-        stored.title = (stored.title & STATES_MASK) | uint160(beneficiary) | _crossing(location, bridge, lane);
+        uint256 title = stored.title;
+        stored.title = (title & STATES_MASK) | uint160(beneficiary) | _crossing(location, bridge, lane);
         address stands = holder == beneficiary ? address(0) : holder;
-        if (stored.holder != stands) stored.holder = stands;
+        // A new record has no holder's slot yet, and none is read.
+        if (title == 0 ? stands != address(0) : stored.holder != stands) stored.holder = stands;
     }
 
     function _crossing(Location location, uint16 bridge, uint32 lane) private pure returns (uint256) {

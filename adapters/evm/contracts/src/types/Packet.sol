@@ -15,6 +15,14 @@ struct Payload {
     bytes value;
 }
 
+/// The members of a payload that are not its value.
+enum PayloadField {
+    SourcePort,
+    DestPort,
+    Version,
+    Encoding
+}
+
 /// An IBC v2 packet. Its commitment leaves out `sequence` and `sourceClient`: the path under which it lies binds them.
 /// Source: ibc-go v10.3.0, modules/core/04-channel/v2/types/packet.go.
 /// @param sequence From 1, counted for each source client.

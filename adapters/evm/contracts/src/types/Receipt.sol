@@ -73,6 +73,20 @@ struct Cross {
     Account holder;
 }
 
+/// What a record says of a crossing that begins.
+/// @param epoch Of the crossing.
+/// @param nonce Verbs done so far.
+/// @param quantity Base units.
+/// @param beneficiary Who has title here.
+/// @param lane The bridge's number of the lane.
+struct Departure {
+    uint64 epoch;
+    uint64 nonce;
+    uint128 quantity;
+    address beneficiary;
+    uint32 lane;
+}
+
 /// Where a receipt is, as this chain knows it. A home record is Active, LockPending, Remote or Redeemed; a foreign one Live,
 /// ReturnPending or Gone. It is live here when Active or Live.
 enum Location {

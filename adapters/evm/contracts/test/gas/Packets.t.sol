@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Packet} from "../../src/types/Packet.sol";
+import {TwoChains} from "../TwoChains.sol";
+
+/// Execution gas of the packet's steps, as measured around the call: no 21,000, no calldata, and no work of the light client (its mock answers
+/// without looking). Everything is prepared in `setUp`, so that in the test itself every slot and account is cold, as in a transaction of its own.
+contract PacketsGasTest is TwoChains {
+    uint256 private constant BATCH = 20;
+
+    bytes32[] private _uids;
+    bytes[] private _out;
+    bytes32 private _fresh;
+    bytes32 private _second;
+
+    function setUp() public override {
+        super.setUp();
+        home.client.setUnseeing();
+        far.client.setUnseeing();
+        for (uint256 i = 0; i < BATCH; ++i) {
+            _uids.push(issue(bytes32(i), alice));
+            _out.push(abi.encode(lock(_uids[i], alice, bob)));
+        }
+        _fresh = issue("fresh", alice);
+        _second = issue("second", alice);
+    }
+
+    function _batch(uint256 count) private view returns (Packet[] memory packets) {
+        packets = new Packet[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            packets[i] = abi.decode(_out[i], (Packet));
+        }
+    }
+
+    function _measureReceive(uint256 count) private returns (uint256) {
+        bytes memory input = abi.encodeCall(far.router.recvPackets, (_batch(count), 1, proof));
+        return _measure(address(far.router), relayer, input);
+    }
+
+    function _measure(address target, address sender, bytes memory input) private returns (uint256 used) {
+        vm.prank(sender);
+        uint256 before = gasleft();
+        (bool success, bytes memory answer) = target.call(input);
+        used = before - gasleft();
+        if (!success) {
+            assembly {
+                revert(add(answer, 32), mload(answer))
+            }
+        }
+    }
+
+    function test_gas_receive_and_mint_in_a_batch_of_20() public {
+        assertGas(_measureReceive(BATCH) / BATCH, 175_000, "receive + mint, batch of 20, known holder, per packet");
+        assertEq(far.ledger.balanceOf(bob), BATCH, "all minted");
+    }
+
+    function test_gas_receive_and_mint_alone() public {
+        assertGas(_measureReceive(1), 230_000, "receive + mint, alone, new holder");
+        assertEq(far.ledger.balanceOf(bob), 1, "minted");
+    }
+
+    function test_gas_lock() public {
+        bytes memory input = abi.encodeCall(home.bridge.lock, (home.clientId, contentOf(home.ref, _fresh), account(bob), account(bob), TIMEOUT));
+        assertGas(_measure(address(home.bridge), alice, input), 150_000, "lock");
+    }
+
+    function test_gas_acknowledge_in_a_batch_of_20() public {
+        bytes[] memory answers = new bytes[](BATCH);
+        for (uint256 i = 0; i < BATCH; ++i) {
+            answers[i] = received();
+        }
+        bytes memory input = abi.encodeCall(home.router.ackPackets, (_batch(BATCH), answers, 1, proof));
+        assertGas(_measure(address(home.router), relayer, input) / BATCH, 60_000, "acknowledge, batch of 20, per packet");
+    }
+
+    function test_gas_time_out_in_a_batch_of_20() public {
+        vm.warp(TIMEOUT);
+        bytes memory input = abi.encodeCall(home.router.timeoutPackets, (_batch(BATCH), 1, proof));
+        assertGas(_measure(address(home.router), relayer, input) / BATCH, 60_000, "timeout + refund, batch of 20, per packet");
+    }
+}
