@@ -19,7 +19,7 @@ library StorageProof {
     /// Claim `index` names a value that no slot can show: not 32 bytes, or zero (then `found` is 0).
     error ClaimValueMalformed(uint256 index, uint256 expectedBytes, uint256 foundBytes);
     /// Claim `index` has a path of several elements: a contract's storage is one trie.
-    error ClaimPathMalformed(uint256 index, uint256 expectedElements, uint256 foundElements);
+    error PathMalformed(uint256 index, uint256 expectedElements, uint256 foundElements);
     /// The slot holds another value than claimed.
     error ValueMismatch(bytes32 slot, bytes32 expected, bytes32 found);
     /// The slot is said to hold a value and holds none.
@@ -43,7 +43,7 @@ library StorageProof {
             Claim calldata claim = claims[index];
             bytes[] calldata path = claim.path;
             bytes calldata value = claim.value;
-            if (path.length != 1) revert ClaimPathMalformed(index, 1, path.length);
+            if (path.length != 1) revert PathMalformed(index, 1, path.length);
             bytes32 expected;
             if (value.length != 0) {
                 expected = value.length == 32 ? bytes32(value) : bytes32(0);

@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {IQbftLightClient} from "../../interfaces/IQbftLightClient.sol";
 import {Sha256} from "../../libraries/Sha256.sol";
 import {QbftConsensusState} from "../../types/QbftParameters.sol";
+import {QbftExtraData} from "./QbftExtraData.sol";
 
 /// The packed messages of `IQbftLightClient`. Positions are calldata offsets: headers and nodes are read where they lie.
 library QbftCodec {
@@ -51,6 +52,9 @@ library QbftCodec {
         requireBytes(PREIMAGE_BYTES + 2, position, end);
         (parsed.preimageHash, parsed.latest) = preimage(position);
         parsed.trustedCount = wordAt(position + PREIMAGE_BYTES) >> 240;
+        if (parsed.trustedCount > QbftExtraData.MAX_VALIDATORS) {
+            revert IQbftLightClient.TooManyValidators(QbftExtraData.MAX_VALIDATORS, parsed.trustedCount);
+        }
         parsed.trusted = position + PREIMAGE_BYTES + 2;
         parsed.header = parsed.trusted + parsed.trustedCount * ADDRESS_BYTES;
         requireBytes(parsed.header - position, position, end);

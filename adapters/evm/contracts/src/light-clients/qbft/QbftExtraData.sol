@@ -16,6 +16,9 @@ library QbftExtraData {
     uint256 private constant ADDRESS_HEAD = 0x94;
     uint256 private constant ADDRESS_ITEM_BYTES = 21;
     uint256 private constant MAX_ROUND_BYTES = 4;
+    /// A byte string of 65 bytes: two bytes of head.
+    uint256 private constant SEAL_HEAD = 0xb841;
+    uint256 private constant SEAL_ITEM_BYTES = 67;
 
     /// Calldata positions of the elements, and the set.
     /// @param start Where the list's payload begins.
@@ -37,7 +40,7 @@ library QbftExtraData {
         bytes32 setHash;
     }
 
-    /// Reads the content of the extra data field; seals are located, not read.
+    /// Reads the content of the extra data field; seals are byte strings, of which nothing more is known yet.
     /// @param kind QBFT or IBFT 2.0.
     /// @param position Where the content begins.
     /// @param end Where it ends.
@@ -57,6 +60,29 @@ library QbftExtraData {
         extra.roundEnd = position;
         (extra.sealsStart, extra.sealsEnd) = list(4, position, end);
         if (extra.sealsEnd != end) revert IQbftLightClient.ExtraDataMalformed(5, 0, end - extra.sealsEnd);
+        requireStrings(extra.sealsStart, end);
+    }
+
+    /// Demands that a list holds byte strings; those of 65 bytes, as seals are, are told by their heads.
+    function requireStrings(uint256 position, uint256 end) private pure {
+        unchecked {
+            while (position < end) {
+                uint256 head;
+                assembly ("memory-safe") {
+                    head := shr(240, calldataload(position))
+                }
+                uint256 next = position + SEAL_ITEM_BYTES;
+                if (head != SEAL_HEAD || next > end) {
+                    RlpReader.Fault fault;
+                    bool isList;
+                    (fault, isList, , next) = RlpReader.tryItem(position, end);
+                    if (fault != RlpReader.Fault.None || isList) {
+                        revert IQbftLightClient.ExtraDataMalformed(4, SEAL_HEAD, RlpReader.headAt(position));
+                    }
+                }
+                position = next;
+            }
+        }
     }
 
     /// Copies the addresses, demands that there are some and that each is there once, and hashes them.

@@ -27,6 +27,10 @@ library QbftHeader {
     /// @param number Block number.
     /// @param time Block time in seconds since 1970: headers of these chains have no other unit.
     /// @param stateRoot Root of the state trie after the block.
+    /// @param ommers Hash of the list of ommers.
+    /// @param difficulty Difficulty.
+    /// @param mixHash Mix hash.
+    /// @param nonce Nonce.
     /// @param payload Calldata position of the first field.
     /// @param end Where the header ends.
     /// @param extraItem Where the extra data field begins.
@@ -36,6 +40,10 @@ library QbftHeader {
         uint256 number;
         uint256 time;
         bytes32 stateRoot;
+        bytes32 ommers;
+        uint256 difficulty;
+        bytes32 mixHash;
+        uint256 nonce;
         uint256 payload;
         uint256 end;
         uint256 extraItem;
@@ -47,19 +55,16 @@ library QbftHeader {
     /// @param kind QBFT or IBFT 2.0.
     /// @param position Where the header begins in calldata.
     /// @param limit Where the bytes that it may use end.
-    /// @return header Its fields; seals are located and not yet verified.
+    /// @return header Its fields; constants are not checked yet (`checkConstants`), nor are the seals (`QbftSeals`).
     function read(QbftKind kind, uint256 position, uint256 limit) internal view returns (Header memory header) {
         (RlpReader.Fault fault, bool isList, uint256 start, uint256 end) = RlpReader.tryItem(position, limit);
+        if (fault != RlpReader.Fault.None || !isList) revert IQbftLightClient.HeaderMalformed(0, 0xf9, RlpReader.headAt(position));
         if (end - position > MAX_HEADER_BYTES) revert IQbftLightClient.HeaderTooLarge(MAX_HEADER_BYTES, end - position);
-        if (fault != RlpReader.Fault.None || !isList || end - start < FIXED_BYTES) {
-            revert IQbftLightClient.HeaderMalformed(0, 0xf9, RlpReader.headAt(position));
-        }
+        if (end - start < FIXED_BYTES) revert IQbftLightClient.HeaderMalformed(0, FIXED_BYTES, end - start);
         (header.payload, header.end) = (start, end);
-        header.stateRoot = readFixed(start);
+        readFixed(header, start);
 
-        uint256 value;
-        (value, position) = integer(7, start + FIXED_BYTES, end, 32);
-        if (value != 1) revert IQbftLightClient.DifficultyNotOne(1, value);
+        (header.difficulty, position) = integer(7, start + FIXED_BYTES, end, 32);
         (header.number, position) = integer(8, position, end, 8);
         (, position) = integer(9, position, end, 8);
         (, position) = integer(10, position, end, 8);
@@ -69,14 +74,23 @@ library QbftHeader {
         (fault, isList, start, position) = RlpReader.tryItem(position, end);
         if (fault != RlpReader.Fault.None || isList) revert IQbftLightClient.HeaderMalformed(12, 0xb9, RlpReader.headAt(header.extraItem));
         header.extraItemEnd = position;
-        readMixHashAndNonce(position, end);
+        readMixHashAndNonce(header, position, end);
         readTrailing(position + 33 + 9, end);
         header.extra = QbftExtraData.read(kind, start, header.extraItemEnd);
     }
 
-    /// Checks the heads of fields 0 to 6 and that there are no ommers.
-    function readFixed(uint256 start) private pure returns (bytes32 stateRoot) {
+    /// Demands what every header of these chains has: no ommers, difficulty 1, the mix hash of the protocols, nonce 0.
+    function checkConstants(Header memory header) internal pure {
+        if (header.ommers != EMPTY_OMMERS) revert IQbftLightClient.OmmersNotEmpty(EMPTY_OMMERS, header.ommers);
+        if (header.difficulty != 1) revert IQbftLightClient.DifficultyNotOne(1, header.difficulty);
+        if (header.mixHash != MIX_HASH) revert IQbftLightClient.MixHashMismatch(MIX_HASH, header.mixHash);
+        if (header.nonce != 0) revert IQbftLightClient.NonceNotZero(0, uint64(header.nonce));
+    }
+
+    /// Checks the heads of fields 0 to 6.
+    function readFixed(Header memory header, uint256 start) private pure {
         bytes32 ommers;
+        bytes32 stateRoot;
         uint256 malformed;
         assembly ("memory-safe") {
             ommers := calldataload(add(start, 34))
@@ -90,7 +104,7 @@ library QbftHeader {
             malformed := or(malformed, xor(shr(232, calldataload(add(start, 186))), 0xb90100))
         }
         if (malformed != 0) revertFixed(start);
-        if (ommers != EMPTY_OMMERS) revert IQbftLightClient.OmmersNotEmpty(EMPTY_OMMERS, ommers);
+        (header.ommers, header.stateRoot) = (ommers, stateRoot);
     }
 
     /// Names the first of fields 0 to 6 that has another head than its width gives it.
@@ -104,22 +118,18 @@ library QbftHeader {
         }
     }
 
-    function readMixHashAndNonce(uint256 position, uint256 end) private pure {
+    function readMixHashAndNonce(Header memory header, uint256 position, uint256 end) private pure {
         uint256 mixHead;
         bytes32 mixHash;
-        uint256 nonceHead;
-        uint64 nonce;
+        uint256 word;
         assembly ("memory-safe") {
             mixHead := byte(0, calldataload(position))
             mixHash := calldataload(add(position, 1))
-            let word := calldataload(add(position, 33))
-            nonceHead := byte(0, word)
-            nonce := and(shr(184, word), 0xffffffffffffffff)
+            word := calldataload(add(position, 33))
         }
         if (mixHead != 0xa0 || position + 33 > end) revert IQbftLightClient.HeaderMalformed(13, 0xa0, mixHead);
-        if (mixHash != MIX_HASH) revert IQbftLightClient.MixHashMismatch(MIX_HASH, mixHash);
-        if (nonceHead != 0x88 || position + 33 + 9 > end) revert IQbftLightClient.HeaderMalformed(14, 0x88, nonceHead);
-        if (nonce != 0) revert IQbftLightClient.NonceNotZero(0, nonce);
+        if (word >> 248 != 0x88 || position + 33 + 9 > end) revert IQbftLightClient.HeaderMalformed(14, 0x88, word >> 248);
+        (header.mixHash, header.nonce) = (mixHash, (word >> 184) & type(uint64).max);
     }
 
     /// Fields after the nonce are byte strings of any width: they are hashed and mean nothing here.

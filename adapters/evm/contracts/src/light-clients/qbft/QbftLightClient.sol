@@ -36,7 +36,7 @@ contract QbftLightClient is IQbftLightClient {
     uint64 private immutable clockDrift;
     HashMode private immutable hashMode;
 
-    Head private head;
+    Head internal head;
     /// Height to SHA-256 of the state's preimage.
     mapping(uint64 height => bytes32 hash) private states;
     /// The heights in ascending order, four to a word, the first in the lowest bits.
@@ -92,7 +92,6 @@ contract QbftLightClient is IQbftLightClient {
         if (current.frozen) return UpdateResult.NoOp;
         QbftCodec.Evidence memory parsed = QbftCodec.readEvidence(evidence);
         requireStored(parsed.lowerHeight, parsed.lowerHash);
-        requireFresh(parsed.lower.time);
         QbftHeader.Header memory a = QbftHeader.read(kind, parsed.headers, parsed.end);
         QbftHeader.Header memory b = QbftHeader.read(kind, a.end, parsed.end);
         if (b.end != parsed.end) revert EvidenceMalformed(0, parsed.end - b.end);
@@ -162,11 +161,11 @@ contract QbftLightClient is IQbftLightClient {
         return QbftConsensusState(storageRoot, uint64(header.time), header.extra.setHash);
     }
 
-    function append(Head memory current, uint64 height, bytes32 hash, QbftConsensusState memory state) private {
+    function append(Head memory current, uint64 height, bytes32 hash, QbftConsensusState memory state) internal {
         states[height] = hash;
         uint256 index = current.count;
         heightWords[index / 4] |= uint256(height) << (64 * (index % 4));
-        head = Head(height, state.time, uint64(index + 1), false);
+        head = Head(height, state.time, uint64(index + 1), current.frozen);
         emit ConsensusState(height, state.storageRoot, state.time, state.setHash);
     }
 

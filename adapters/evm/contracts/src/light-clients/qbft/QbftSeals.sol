@@ -69,9 +69,9 @@ library QbftSeals {
         if (signer == address(0)) revert IQbftLightClient.SealMalformed(index, ORDER, r);
     }
 
+    /// The header's reading has shown that there is a byte string.
     function revertLength(uint256 index, uint256 position, uint256 end) private pure {
-        (RlpReader.Fault fault, bool isList, uint256 start, uint256 next) = RlpReader.tryItem(position, end);
-        if (fault != RlpReader.Fault.None || isList) revert IQbftLightClient.ExtraDataMalformed(4, 0xb8, RlpReader.headAt(position));
+        (, , uint256 start, uint256 next) = RlpReader.tryItem(position, end);
         revert IQbftLightClient.SealMalformed(index, SEAL_BYTES, next - start);
     }
 

@@ -36,6 +36,7 @@ library QbftVerifier {
         QbftHeader.Header memory header,
         TrustedSet memory trusted
     ) internal view {
+        QbftHeader.checkConstants(header);
         requireTrustedSet(trusted, header.extra.setHash);
         bytes32 digest = QbftHeader.commitDigest(mode, kind, header);
         QbftExtraData.ExtraData memory extra = header.extra;
@@ -57,9 +58,6 @@ library QbftVerifier {
             return;
         }
         if (trusted.count == 0) revert IQbftLightClient.TrustedSetMissing(trusted.setHash, listed);
-        if (trusted.count > QbftExtraData.MAX_VALIDATORS) {
-            revert IQbftLightClient.TooManyValidators(QbftExtraData.MAX_VALIDATORS, trusted.count);
-        }
         bytes32 found = QbftCodec.hashSet(trusted.addresses, trusted.count);
         if (found != trusted.setHash) revert IQbftLightClient.TrustedSetMismatch(trusted.setHash, found);
     }
@@ -85,6 +83,7 @@ library QbftVerifier {
     }
 
     function requireSealed(HashMode mode, QbftKind kind, QbftHeader.Header memory header, QbftExtraData.ExtraData memory valid) private pure {
+        QbftHeader.checkConstants(header);
         bytes32 digest = QbftHeader.commitDigest(mode, kind, header);
         (uint256 seals, ) = QbftSeals.verify(digest, header.extra, valid.validators, valid.validatorCount, 0, 0);
         requireQuorum(seals, valid.validatorCount);
