@@ -3,6 +3,7 @@
 //! Each module holds one family of rules as functions from text to findings, and tests in which every rule fails
 //! once on a small bad input. The tests here run those functions over the workspace and fail with all findings.
 
+mod documents;
 mod edges;
 mod lexer;
 mod manifests;
@@ -94,4 +95,10 @@ fn no_key_and_no_machine_path_is_in_the_tree() {
             .flat_map(|file| secrets::check(file, &tree.read_lossy(file)))
             .collect(),
     );
+}
+
+#[test]
+fn the_properties_name_tests_that_exist() {
+    let tree = tree::Tree::of(&workspace_root());
+    assert_none(documents::check(&tree.read(documents::PROPERTIES), &tree.files, |file| tree.read(file)));
 }
