@@ -9,6 +9,14 @@ interface Vm {
         address emitter;
     }
 
+    struct DirEntry {
+        string errorMessage;
+        string path;
+        uint64 depth;
+        bool isDir;
+        bool isSymlink;
+    }
+
     // Environment.
     function warp(uint256 timestamp) external;
     function roll(uint256 height) external;
@@ -48,6 +56,7 @@ interface Vm {
 
     // Files and JSON.
     function readFile(string calldata path) external view returns (string memory);
+    function readDir(string calldata path, uint64 maxDepth) external view returns (DirEntry[] memory entries);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
     function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);

@@ -36,22 +36,31 @@ library StorageProof {
     /// @param end Where the nodes end.
     /// @param claims What is claimed; the order of the nodes follows theirs.
     function verify(HashMode mode, bytes32 storageRoot, uint256 position, uint256 end, Claim[] calldata claims) internal view {
-        if (claims.length == 0) revert ClaimsEmpty();
-        if (claims.length > MAX_CLAIMS) revert TooManyClaims(MAX_CLAIMS, claims.length);
+        requireCount(claims.length);
         MerklePatriciaProof.Proof memory proof = MerklePatriciaProof.begin(mode, storageRoot, position, end);
         for (uint256 index = 0; index < claims.length; index++) {
             Claim calldata claim = claims[index];
             bytes[] calldata path = claim.path;
-            bytes calldata value = claim.value;
             if (path.length != 1) revert PathMalformed(index, 1, path.length);
-            bytes32 expected;
-            if (value.length != 0) {
-                expected = value.length == 32 ? bytes32(value) : bytes32(0);
-                if (expected == 0) revert ClaimValueMalformed(index, 32, value.length == 32 ? 0 : value.length);
-            }
-            verifySlot(proof, slotOf(path[0]), expected);
+            verifySlot(proof, slotOf(path[0]), claimedValue(index, claim.value));
         }
         MerklePatriciaProof.finish(proof);
+    }
+
+    /// @param count How many claims one proof is to show.
+    function requireCount(uint256 count) internal pure {
+        if (count == 0) revert ClaimsEmpty();
+        if (count > MAX_CLAIMS) revert TooManyClaims(MAX_CLAIMS, count);
+    }
+
+    /// @param index Which claim.
+    /// @param value What it says lies at its path.
+    /// @return expected The same as a word, zero for absence.
+    function claimedValue(uint256 index, bytes calldata value) internal pure returns (bytes32 expected) {
+        if (value.length == 0) return 0;
+        if (value.length != 32) revert ClaimValueMalformed(index, 32, value.length);
+        expected = bytes32(value);
+        if (expected == 0) revert ClaimValueMalformed(index, 32, 0);
     }
 
     /// Verifies that a slot holds `expected`, or nothing when that is zero.

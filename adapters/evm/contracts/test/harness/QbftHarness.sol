@@ -84,11 +84,14 @@ contract QbftHarness {
         StorageProof.verify(OPCODE, root, position, end, claims);
     }
 
-    /// Claims of slots by number; a value of zero claims absence.
-    function verifySlots(bytes32 root, bytes calldata nodes, bytes32[] calldata slots, bytes32[] calldata values) external pure {
+    /// Claims of slots by number; an empty value claims absence.
+    function verifySlots(bytes32 root, bytes calldata nodes, bytes32[] calldata slots, bytes[] calldata values) external pure {
+        StorageProof.requireCount(slots.length);
         (uint256 position, uint256 end) = bounds(nodes);
         MerklePatriciaProof.Proof memory proof = MerklePatriciaProof.begin(OPCODE, root, position, end);
-        for (uint256 index = 0; index < slots.length; index++) StorageProof.verifySlot(proof, slots[index], values[index]);
+        for (uint256 index = 0; index < slots.length; index++) {
+            StorageProof.verifySlot(proof, slots[index], StorageProof.claimedValue(index, values[index]));
+        }
         MerklePatriciaProof.finish(proof);
     }
 
