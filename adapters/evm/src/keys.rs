@@ -166,9 +166,10 @@ impl Key {
     /// [`KeyError::Unwritable`] when the file exists or cannot be written.
     pub fn save(&self, path: &Path, password: &str) -> Result<(), KeyError> {
         let unwritable = |source: io::Error| KeyError::Unwritable { path: path.to_owned(), source };
-        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-            unwritable(io::Error::new(io::ErrorKind::InvalidInput, "expected a file name in utf-8"))
-        })?;
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| unwritable(io::Error::new(io::ErrorKind::InvalidInput, "expected a file name in utf-8")))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         create_private(path).map_err(unwritable)?;
         let secret = Zeroizing::new(self.0.signer().to_bytes());

@@ -1,9 +1,19 @@
 //! Adapter of Ethereum-compatible chains.
 
+mod abi;
+mod chain;
 mod config;
+mod hash;
 mod keys;
+mod logs;
 mod rpc;
+mod writer;
 
+pub use abi::artefact::{Artefact, ImmutableError};
+pub use alloy_primitives::Address;
+pub use chain::EvmChain;
 pub use config::{Consensus, EvmConfig, FeePolicy};
 pub use keys::{Key, KeyError, KeySource, password_from_file};
+pub use logs::Log;
 pub use rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
+pub use writer::{EvmWriter, TransactionReceipt};

@@ -190,10 +190,9 @@ impl Endpoint {
         let mut sorted = Vec::with_capacity(ids.len());
         for id in ids {
             let position = answers.iter().position(|answer| answer.get("id").and_then(Value::as_u64) == Some(id));
-            let answer = position.map(|position| answers.swap_remove(position)).ok_or_else(|| RpcError::WrongId {
-                expected: id,
-                found: "no answer of this id".to_owned(),
-            })?;
+            let answer = position
+                .map(|position| answers.swap_remove(position))
+                .ok_or_else(|| RpcError::WrongId { expected: id, found: "no answer of this id".to_owned() })?;
             sorted.push(match open(id, answer) {
                 Ok(value) => Ok(value),
                 Err(refusal @ RpcError::Node { .. }) => Err(refusal),

@@ -96,7 +96,9 @@ pub(crate) fn hex_data(bytes: &[u8]) -> String {
 
 fn shape(field: &'static str, expected: &'static str, value: &Value) -> RpcError {
     let found = match value {
-        Value::String(text) => format!("{:?} ({} characters)", printable(&text.chars().take(80).collect::<String>()), text.len()),
+        Value::String(text) => {
+            format!("{:?} ({} characters)", printable(&text.chars().take(80).collect::<String>()), text.len())
+        }
         Value::Array(list) => format!("a list of {}", list.len()),
         Value::Object(_) => "an object".to_owned(),
         other => printable(&other.to_string()),
@@ -113,7 +115,15 @@ mod tests {
     fn quantities_have_one_form() {
         assert_eq!(quantity("n", &json!("0x10")).ok(), Some(16));
         assert_eq!(quantity("n", &json!("0xffffffffffffffff")).ok(), Some(u64::MAX));
-        for bad in [json!("10"), json!("0x"), json!("0x+1"), json!("0x-1"), json!(16), json!(null), json!("0x1ffffffffffffffff")] {
+        for bad in [
+            json!("10"),
+            json!("0x"),
+            json!("0x+1"),
+            json!("0x-1"),
+            json!(16),
+            json!(null),
+            json!("0x1ffffffffffffffff"),
+        ] {
             assert!(quantity("n", &bad).is_err(), "{bad}");
         }
         assert_eq!(big_quantity("n", &json!("0x0")).ok(), Some(vec![]));

@@ -14,7 +14,7 @@ pub use error::RpcError;
 pub use pool::EndpointReport;
 
 pub(crate) use endpoint::{Endpoint, Request};
-pub(crate) use fields::{Fields, array, bytes, fixed, hex_data, quantity};
+pub(crate) use fields::{Fields, array, big_quantity, bytes, fixed, hex_data, quantity};
 pub(crate) use pool::Pool;
 
 use std::{fmt, time::Duration};

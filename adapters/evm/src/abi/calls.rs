@@ -1,0 +1,141 @@
+//! The relayer's messages as calldata of the Router.
+
+use super::{bindings::router, packet::to_abi};
+use adapter::{AdapterError, Message};
+use ethers_core::{
+    abi::AbiEncode as _,
+    types::{Bytes, U256},
+    utils::keccak256,
+};
+use light_client::{Height, Packet};
+
+/// How many slots `notarise` reads at once.
+const NOTARISE_SLOTS: usize = 8;
+
+/// The calldata of one message.
+///
+/// # Errors
+/// [`AdapterError::Refused`] for what this Router has no function for.
+pub(crate) fn calldata(message: &Message) -> Result<Vec<u8>, AdapterError> {
+    let packets = |packets: &[Packet]| packets.iter().map(to_abi).collect::<Vec<_>>();
+    let bytes = |bytes: &[u8]| Bytes::from(bytes.to_vec());
+    Ok(match message {
+        Message::UpdateClient { client, update } => {
+            router::UpdateClientCall { id: client.to_string(), message: bytes(update) }.encode()
+        }
+        Message::ReceivePackets { packets: list, proof_height, proof } => {
+            router::RecvPacketsCall { packets: packets(list), height: number(*proof_height)?, proof: bytes(proof) }
+                .encode()
+        }
+        Message::AcknowledgePackets { packets: list, acknowledgements, proof_height, proof } => {
+            router::AckPacketsCall {
+                packets: packets(list),
+                acknowledgements: acknowledgements.iter().map(|a| bytes(a)).collect(),
+                height: number(*proof_height)?,
+                proof: bytes(proof),
+            }
+            .encode()
+        }
+        Message::TimeoutPackets { packets: list, proof_height, proof } => {
+            router::TimeoutPacketsCall { packets: packets(list), height: number(*proof_height)?, proof: bytes(proof) }
+                .encode()
+        }
+        Message::SubmitMisbehaviour { client, evidence } => {
+            router::SubmitMisbehaviourCall { id: client.to_string(), evidence: bytes(evidence) }.encode()
+        }
+        Message::Expire { receipt_slot, timeout_seconds } => {
+            router::ExpireCall { receipt_path_hash: *receipt_slot.as_bytes(), timeout: *timeout_seconds }.encode()
+        }
+        Message::Notarise { slots } => {
+            let words = slots.iter().flat_map(|slot| *slot.as_bytes());
+            match slots.as_slice() {
+                [] => return Err(unsupported("notarise", "expected 1 to 8 slots, found 0".to_owned())),
+                [_] => selector("notarise(bytes32)").into_iter().chain(words).collect(),
+                [.., last] if slots.len() <= NOTARISE_SLOTS => {
+                    // The function takes eight: reading the last one again costs a log and says nothing new.
+                    let rest = std::iter::repeat_n(*last.as_bytes(), NOTARISE_SLOTS - slots.len()).flatten();
+                    selector("notarise(bytes32[8])").into_iter().chain(words).chain(rest).collect()
+                }
+                _ => return Err(unsupported("notarise", format!("expected 1 to 8 slots, found {}", slots.len()))),
+            }
+        }
+        other => return Err(unsupported("call", format!("the router has no function for {other:?}"))),
+    })
+}
+
+/// Several calls as one.
+pub(crate) fn batch(calls: Vec<Vec<u8>>) -> Vec<u8> {
+    router::BatchCall { calls: calls.into_iter().map(Bytes::from).collect() }.encode()
+}
+
+fn selector(signature: &str) -> [u8; 4] {
+    keccak256(signature).first_chunk().copied().unwrap_or_default()
+}
+
+fn number(height: Height) -> Result<u64, AdapterError> {
+    if height.revision() != 0 {
+        return Err(unsupported("call", format!("expected a height of revision 0, found {height}")));
+    }
+    Ok(height.number())
+}
+
+fn unsupported(operation: &'static str, reason: String) -> AdapterError {
+    AdapterError::Refused { operation, reason }
+}
+
+/// A 256-bit number's word.
+pub(crate) fn word(number: U256) -> [u8; 32] {
+    let mut word = [0; 32];
+    number.to_big_endian(&mut word);
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::artefact::Artefact;
+    use ethers_core::abi::FunctionExt as _;
+    use light_client::SlotKey;
+
+    fn selectors() -> Vec<[u8; 4]> {
+        Artefact::router().abi().functions().map(|function| function.selector()).collect()
+    }
+
+    #[test]
+    fn every_message_calls_a_function_of_the_router() {
+        let client = "qbft-0".parse::<light_client::ClientId>().unwrap();
+        let slot = SlotKey::new([7; 32]);
+        let height = Height::new(5);
+        let messages = [
+            Message::UpdateClient { client: client.clone(), update: vec![1] },
+            Message::ReceivePackets { packets: vec![], proof_height: height, proof: vec![] },
+            Message::AcknowledgePackets {
+                packets: vec![],
+                acknowledgements: vec![],
+                proof_height: height,
+                proof: vec![],
+            },
+            Message::TimeoutPackets { packets: vec![], proof_height: height, proof: vec![] },
+            Message::SubmitMisbehaviour { client, evidence: vec![2] },
+            Message::Expire { receipt_slot: slot, timeout_seconds: 9 },
+            Message::Notarise { slots: vec![slot] },
+            Message::Notarise { slots: vec![slot; 3] },
+            Message::Notarise { slots: vec![slot; 8] },
+        ];
+        for message in &messages {
+            let data = calldata(message).unwrap();
+            assert!(selectors().contains(data.first_chunk().unwrap()), "{message:?}");
+        }
+        assert!(selectors().contains(batch(vec![vec![1]]).first_chunk().unwrap()));
+        assert_eq!(calldata(&messages[7]).unwrap().len(), 4 + 8 * 32);
+    }
+
+    #[test]
+    fn what_the_router_cannot_do_is_refused() {
+        let slot = SlotKey::new([7; 32]);
+        assert!(calldata(&Message::Notarise { slots: vec![] }).is_err());
+        assert!(calldata(&Message::Notarise { slots: vec![slot; 9] }).is_err());
+        let proof_height = Height::with_revision(1, 5);
+        assert!(calldata(&Message::TimeoutPackets { packets: vec![], proof_height, proof: vec![] }).is_err());
+    }
+}

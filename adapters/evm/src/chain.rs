@@ -1,0 +1,43 @@
+use crate::{EndpointReport, EvmConfig, EvmWriter, Key, rpc::Pool};
+use adapter::AdapterError;
+use std::sync::Arc;
+
+/// What reader, writer and prover of one chain have in common.
+pub(crate) struct Shared {
+    pub(crate) config: EvmConfig,
+    pub(crate) pool: Pool,
+}
+
+/// One Ethereum-compatible chain, with its endpoints checked to be of it.
+#[derive(Clone)]
+pub struct EvmChain(Arc<Shared>);
+
+impl EvmChain {
+    /// Connects to the chain's endpoints.
+    ///
+    /// # Errors
+    /// [`AdapterError::Config`] when an endpoint's URL is none, or one of them is of another chain;
+    /// [`AdapterError::Unavailable`] when none of them answers.
+    pub async fn connect(config: EvmConfig) -> Result<Self, AdapterError> {
+        let pool = Pool::connect(config.chain_id, &config.endpoints, config.limits).await?;
+        Ok(Self(Arc::new(Shared { config, pool })))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &EvmConfig {
+        &self.0.config
+    }
+
+    /// What each endpoint has done so far.
+    pub fn endpoints(&self) -> Vec<EndpointReport> {
+        self.0.pool.reports()
+    }
+
+    /// Writes to the Router with this key.
+    ///
+    /// # Errors
+    /// [`AdapterError::Config`] when no Router is configured.
+    pub fn writer(&self, key: Key) -> Result<EvmWriter, AdapterError> {
+        Ok(EvmWriter::new(Arc::clone(&self.0), self.0.config.router()?, key))
+    }
+}

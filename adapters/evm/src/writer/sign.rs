@@ -1,0 +1,175 @@
+//! Signing, and the check that what was signed is what was meant.
+
+use crate::{Key, hash::b256_to_transaction};
+use adapter::{AdapterError, FeeBid, SignedTransaction};
+use alloy_consensus::{Transaction as _, TxEnvelope, transaction::SignerRecoverable as _};
+use alloy_eips::Decodable2718 as _;
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+use ethers_core::types::{
+    self as ethers, Eip1559TransactionRequest, TransactionRequest, transaction::eip2718::TypedTransaction,
+};
+use std::fmt::Debug;
+
+/// A transaction before it is signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Unsigned {
+    pub(crate) chain_id: u64,
+    pub(crate) nonce: u64,
+    /// `None` creates a contract.
+    pub(crate) to: Option<Address>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) gas_limit: u64,
+    pub(crate) fee: FeeBid,
+}
+
+/// Signs. The bytes are decoded again by another implementation than the one that encoded and signed them, and every
+/// field is compared: the encoder's library has no maintainer any more.
+///
+/// # Errors
+/// [`AdapterError::Inconsistent`] when the two do not agree.
+pub(crate) fn sign(key: &Key, unsigned: &Unsigned) -> Result<SignedTransaction, AdapterError> {
+    let request = request(unsigned);
+    let signature = key.wallet().sign_transaction_sync(&request).map_err(|e| differs("signature", "one", &e))?;
+    let raw = request.rlp_signed(&signature).to_vec();
+    let hash = check(&raw, key.address(), unsigned)?;
+    // The encoder's own idea of the hash.
+    let other = request.hash(&signature);
+    if other.as_bytes() != hash.as_slice() {
+        return Err(differs("hash", hash, &other));
+    }
+    Ok(SignedTransaction {
+        hash: b256_to_transaction(hash),
+        raw,
+        nonce: unsigned.nonce,
+        fee: unsigned.fee,
+        gas_limit: unsigned.gas_limit,
+    })
+}
+
+fn request(unsigned: &Unsigned) -> TypedTransaction {
+    let to = unsigned.to.map(|to| ethers::NameOrAddress::Address(ethers::Address::from(to.into_array())));
+    let data = Some(ethers::Bytes::from(unsigned.data.clone()));
+    match unsigned.fee {
+        FeeBid::Legacy { gas_price } => TypedTransaction::Legacy(TransactionRequest {
+            from: None,
+            to,
+            gas: Some(unsigned.gas_limit.into()),
+            gas_price: Some(gas_price.into()),
+            value: Some(0.into()),
+            data,
+            nonce: Some(unsigned.nonce.into()),
+            chain_id: Some(unsigned.chain_id.into()),
+        }),
+        FeeBid::Dynamic { max_fee, max_priority_fee } => TypedTransaction::Eip1559(Eip1559TransactionRequest {
+            from: None,
+            to,
+            gas: Some(unsigned.gas_limit.into()),
+            value: Some(0.into()),
+            data,
+            nonce: Some(unsigned.nonce.into()),
+            access_list: Default::default(),
+            max_priority_fee_per_gas: Some(max_priority_fee.into()),
+            max_fee_per_gas: Some(max_fee.into()),
+            chain_id: Some(unsigned.chain_id.into()),
+        }),
+    }
+}
+
+/// Decodes and compares; returns the hash.
+fn check(raw: &[u8], sender: Address, meant: &Unsigned) -> Result<alloy_primitives::B256, AdapterError> {
+    let mut rest = raw;
+    let signed = TxEnvelope::decode_2718(&mut rest).map_err(|e| differs("transaction", "one that decodes", &e))?;
+    equal("length", raw.len(), raw.len() - rest.len())?;
+    let recovered = signed.recover_signer().map_err(|e| differs("sender", sender, &e))?;
+    equal("sender", sender, recovered)?;
+    equal("chain id", Some(meant.chain_id), signed.chain_id())?;
+    equal("nonce", meant.nonce, signed.nonce())?;
+    equal("to", meant.to.map_or(TxKind::Create, TxKind::Call), signed.kind())?;
+    equal("value", U256::ZERO, signed.value())?;
+    equal("data", &Bytes::from(meant.data.clone()), signed.input())?;
+    equal("gas limit", meant.gas_limit, signed.gas_limit())?;
+    let fee = match &signed {
+        TxEnvelope::Legacy(_) => signed.gas_price().map(|gas_price| FeeBid::Legacy { gas_price }),
+        TxEnvelope::Eip1559(_) => signed
+            .max_priority_fee_per_gas()
+            .map(|max_priority_fee| FeeBid::Dynamic { max_fee: signed.max_fee_per_gas(), max_priority_fee }),
+        _ => None,
+    };
+    equal("fee", Some(meant.fee), fee)?;
+    Ok(*signed.tx_hash())
+}
+
+fn equal<T: PartialEq + Debug>(field: &'static str, expected: T, found: T) -> Result<(), AdapterError> {
+    if expected == found { Ok(()) } else { Err(differs(field, format!("{expected:?}"), &found)) }
+}
+
+fn differs(field: &'static str, expected: impl ToString, found: &dyn Debug) -> AdapterError {
+    let mut found = format!("{found:?}");
+    found.truncate(found.char_indices().nth(200).map_or(found.len(), |(index, _)| index));
+    AdapterError::Inconsistent { endpoint: "the signer".to_owned(), field, expected: expected.to_string(), found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::keccak256;
+
+    fn key(label: &str) -> Key {
+        Key::from_secret(keccak256(label).as_slice()).unwrap()
+    }
+
+    fn transaction(fee: FeeBid) -> Unsigned {
+        Unsigned {
+            chain_id: 1_337_000_001,
+            nonce: 7,
+            to: Some(Address::repeat_byte(9)),
+            data: vec![1, 2, 3],
+            gas_limit: 90_000,
+            fee,
+        }
+    }
+
+    const FEES: [FeeBid; 3] = [
+        FeeBid::Legacy { gas_price: 0 },
+        FeeBid::Legacy { gas_price: 3_000_000_000 },
+        FeeBid::Dynamic { max_fee: 9, max_priority_fee: 2 },
+    ];
+
+    #[test]
+    fn both_implementations_agree() {
+        for fee in FEES {
+            for to in [None, Some(Address::repeat_byte(9))] {
+                for data in [vec![], vec![5; 3_000]] {
+                    let unsigned = Unsigned { to, data, ..transaction(fee) };
+                    let signed = sign(&key("a"), &unsigned).unwrap();
+                    assert_eq!(keccak256(&signed.raw).as_slice(), signed.hash.0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_field_that_differs_is_found() {
+        for fee in FEES {
+            let signed = sign(&key("a"), &transaction(fee)).unwrap();
+            let changes: [(&str, fn(&mut Unsigned)); 6] = [
+                ("chain id", |t| t.chain_id += 1),
+                ("nonce", |t| t.nonce += 1),
+                ("to", |t| t.to = None),
+                ("data", |t| t.data.push(0)),
+                ("gas limit", |t| t.gas_limit += 1),
+                ("fee", |t| t.fee = FeeBid::Legacy { gas_price: 77 }),
+            ];
+            for (name, change) in changes {
+                let mut meant = transaction(fee);
+                change(&mut meant);
+                let refusal = check(&signed.raw, key("a").address(), &meant).unwrap_err();
+                assert!(matches!(&refusal, AdapterError::Inconsistent { field, .. } if *field == name), "{refusal}");
+            }
+            let refusal = check(&signed.raw, key("b").address(), &transaction(fee)).unwrap_err();
+            assert!(matches!(refusal, AdapterError::Inconsistent { field: "sender", .. }));
+            let longer: Vec<u8> = signed.raw.iter().copied().chain([0]).collect();
+            assert!(check(&longer, key("a").address(), &transaction(fee)).is_err());
+        }
+    }
+}
