@@ -22,25 +22,30 @@ contract QbftHarness {
         bytes32 stateRoot;
         bytes32 setHash;
         bytes32 blockHash;
+        bytes32 commitDigest;
     }
 
-    /// Reads a header (nothing may follow it) and checks its seals against what is trusted, without clock, proof or height.
+    /// Reads a header (nothing may follow it) and checks it against what is trusted: time, constants, sets, seals. No proof, no height.
     /// @param kind 0 QBFT, 1 IBFT 2.0.
     /// @param trustLevel 0 strict, 1 more than one third.
-    /// @param trustedSetHash The trusted state's set hash.
-    /// @param trustedAddresses The trusted set's addresses, 20 bytes each, empty when the set is the same.
+    /// @param latestTime The last second that the header's time may name: now and the drift.
+    /// @param trustedTime Time of the trusted state.
+    /// @param trustedSet The trusted set's addresses, 20 bytes each; they count as given only when the header lists another set.
     /// @param header RLP of the header.
-    function verifyHeader(uint8 kind, uint8 trustLevel, bytes32 trustedSetHash, bytes calldata trustedAddresses, bytes calldata header)
+    function verifyHeader(uint8 kind, uint8 trustLevel, uint256 latestTime, uint64 trustedTime, bytes calldata trustedSet, bytes calldata header)
         external
         view
         returns (Verified memory verified)
     {
         QbftHeader.Header memory read = readAll(kind, header);
-        (uint256 position, ) = bounds(trustedAddresses);
-        QbftVerifier.TrustedSet memory trusted = QbftVerifier.TrustedSet(trustedSetHash, position, trustedAddresses.length / 20);
-        QbftVerifier.verifyTransition(OPCODE, QbftKind(kind), TrustLevel(trustLevel), read, trusted);
+        QbftVerifier.Trusted memory trusted;
+        (trusted.time, trusted.setHash) = (trustedTime, sha256(trustedSet));
+        (trusted.addresses, ) = bounds(trustedSet);
+        trusted.count = trusted.setHash == read.extra.setHash ? 0 : trustedSet.length / 20;
+        QbftVerifier.verifyTransition(QbftVerifier.Settings(OPCODE, QbftKind(kind), TrustLevel(trustLevel), latestTime), read, trusted);
         bytes32 hash = QbftHeader.blockHash(OPCODE, QbftKind(kind), read);
-        return Verified(uint64(read.number), uint64(read.time), read.stateRoot, read.extra.setHash, hash);
+        bytes32 digest = QbftHeader.commitDigest(OPCODE, QbftKind(kind), read);
+        return Verified(uint64(read.number), uint64(read.time), read.stateRoot, read.extra.setHash, hash, digest);
     }
 
     /// Two headers as evidence under a set: no stored states, only seals and hashes.

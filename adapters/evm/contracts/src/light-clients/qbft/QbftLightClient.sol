@@ -77,11 +77,11 @@ contract QbftLightClient is IQbftLightClient {
         }
         bytes32 latest = states[current.latestHeight];
         if (parsed.preimageHash != latest) revert ConsensusStateMismatch(latest, parsed.preimageHash);
-        if (header.time < parsed.latest.time) revert TimeBeforeTrusted(parsed.latest.time, uint64(header.time));
-        uint256 maximum = uint256(Clock.timeNow()) + clockDrift;
-        if (header.time > maximum) revert TimeInFuture(uint64(maximum), uint64(header.time));
-        QbftVerifier.TrustedSet memory trusted = QbftVerifier.TrustedSet(parsed.latest.setHash, parsed.trusted, parsed.trustedCount);
-        QbftVerifier.verifyTransition(hashMode, kind, trustLevel, header, trusted);
+        QbftVerifier.verifyTransition(
+            QbftVerifier.Settings(hashMode, kind, trustLevel, uint256(Clock.timeNow()) + clockDrift),
+            header,
+            QbftVerifier.Trusted(parsed.latest.time, parsed.latest.setHash, parsed.trusted, parsed.trustedCount)
+        );
         QbftConsensusState memory next = provenState(header, parsed.end);
         append(current, height, QbftCodec.stateHash(next), next);
         return UpdateResult.Update;

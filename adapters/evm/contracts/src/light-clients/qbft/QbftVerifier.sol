@@ -11,40 +11,50 @@ import {QbftSeals} from "./QbftSeals.sol";
 
 /// Whose seals make a header final, given a trusted set. Shares are compared by multiplication: at least two thirds is not more than two thirds.
 library QbftVerifier {
-    /// The set that a header has to follow from.
-    /// @param setHash The trusted state's set hash.
+    /// What never changes in a call.
+    /// @param mode Hashing mode of the host.
+    /// @param kind QBFT or IBFT 2.0.
+    /// @param trustLevel Which of rules (b) and (d).
+    /// @param latestTime The last second that a header's time may name.
+    struct Settings {
+        HashMode mode;
+        QbftKind kind;
+        TrustLevel trustLevel;
+        uint256 latestTime;
+    }
+
+    /// What a header has to follow from.
+    /// @param time Time of the latest state.
+    /// @param setHash Its set hash.
     /// @param addresses Calldata position of the set's packed addresses, given exactly when the header lists another set.
     /// @param count How many there are.
-    struct TrustedSet {
+    struct Trusted {
+        uint64 time;
         bytes32 setHash;
         uint256 addresses;
         uint256 count;
     }
 
-    /// Reverts unless the header follows from the trusted set: (a) the same set: a quorum of it; (b) another set: a quorum of that and a quorum
+    /// Reverts unless the header follows from what is trusted: (a) the same set: a quorum of it; (b) another set: a quorum of that and a quorum
     /// of the trusted set; (d) with `TrustLevel.OneThird`, instead of the latter, more than a third of the trusted set. Every signer must be a
-    /// member of the set that the header lists, so seals that count for the trusted set are by members of both.
-    /// @param mode Hashing mode of the host.
-    /// @param kind QBFT or IBFT 2.0.
-    /// @param trustLevel Which of (b) and (d).
+    /// member of the set that the header lists, so seals that count for the trusted set are by members of both. Time does not fall, and is not
+    /// ahead of this chain's by more than the drift.
+    /// @param settings What never changes.
     /// @param header The header read before.
     /// @param trusted What it has to follow from.
-    function verifyTransition(
-        HashMode mode,
-        QbftKind kind,
-        TrustLevel trustLevel,
-        QbftHeader.Header memory header,
-        TrustedSet memory trusted
-    ) internal view {
+    function verifyTransition(Settings memory settings, QbftHeader.Header memory header, Trusted memory trusted) internal view {
+        uint256 time = header.time;
+        if (time < trusted.time) revert IQbftLightClient.TimeBeforeTrusted(trusted.time, uint64(time));
+        if (time > settings.latestTime) revert IQbftLightClient.TimeInFuture(uint64(settings.latestTime), uint64(time));
         QbftHeader.checkConstants(header);
         requireTrustedSet(trusted, header.extra.setHash);
-        bytes32 digest = QbftHeader.commitDigest(mode, kind, header);
+        bytes32 digest = QbftHeader.commitDigest(settings.mode, settings.kind, header);
         QbftExtraData.ExtraData memory extra = header.extra;
         (uint256 seals, uint256 trustedSeals) =
             QbftSeals.verify(digest, extra, extra.validators, extra.validatorCount, trusted.addresses, trusted.count);
         requireQuorum(seals, extra.validatorCount);
         if (trusted.count == 0) return;
-        if (trustLevel == TrustLevel.OneThird) {
+        if (settings.trustLevel == TrustLevel.OneThird) {
             if (3 * trustedSeals <= trusted.count) revert IQbftLightClient.TooFewTrustedSeals(trusted.count / 3 + 1, trustedSeals);
         } else if (!QbftSeals.isQuorum(trustedSeals, trusted.count)) {
             revert IQbftLightClient.TooFewTrustedSeals(QbftSeals.quorumOf(trusted.count), trustedSeals);
@@ -52,7 +62,7 @@ library QbftVerifier {
     }
 
     /// The addresses are there exactly when they are needed, and they are the trusted set's.
-    function requireTrustedSet(TrustedSet memory trusted, bytes32 listed) private view {
+    function requireTrustedSet(Trusted memory trusted, bytes32 listed) private view {
         if (listed == trusted.setHash) {
             if (trusted.count != 0) revert IQbftLightClient.TrustedSetSuperfluous(0, trusted.count);
             return;
