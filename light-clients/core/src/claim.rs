@@ -19,6 +19,11 @@ impl MerklePath {
         Self(elements)
     }
 
+    /// A path of these elements, from the outermost store inwards: what a message carries.
+    pub const fn from_elements(elements: Vec<Vec<u8>>) -> Self {
+        Self(elements)
+    }
+
     /// The elements from the outermost store inwards.
     pub fn elements(&self) -> &[Vec<u8>] {
         &self.0

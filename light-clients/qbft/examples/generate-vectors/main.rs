@@ -1,0 +1,109 @@
+//! Writes `vectors/{update,header,misbehaviour,membership}` from the captures, and from headers that are sealed here by
+//! derived keys so that one rule at a time is broken.
+//!
+//! `cargo run --release -p light-client-qbft --example generate-vectors`
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod header;
+mod membership;
+mod misbehaviour;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+mod update;
+mod update_recorded;
+mod update_sets;
+
+use light_client_qbft::{ConsensusState, Parameters};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use support::{
+    files::{client_json, trusted_json},
+    vectors::{hex, reject, walk},
+};
+
+const GENERATED: &str =
+    "made by examples/generate-vectors: headers sealed by keys derived from labels, over a state of its own making";
+
+fn main() {
+    let folder = folder();
+    for kind in ["update", "header", "misbehaviour", "membership"] {
+        let _ = fs::remove_dir_all(folder.join(kind));
+    }
+    update::write_all();
+    update_recorded::write_all();
+    update_sets::write_all();
+    header::write_all();
+    misbehaviour::write_all();
+    membership::write_all();
+    println!("{} files under {}", walk(&folder).len(), folder.display());
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}
+
+fn capture(name: &str) -> Value {
+    support::vectors::read(&folder().join("captures").join(format!("{name}.json")))
+}
+
+/// What a verifier has before it reads the message.
+#[derive(Clone)]
+struct Verifier {
+    parameters: Parameters,
+    frozen: bool,
+    stored: Vec<(u64, ConsensusState)>,
+    now: u64,
+}
+
+/// A file's content; `more` is merged into it.
+fn vector(
+    kind: &str,
+    description: &str,
+    source: &str,
+    verifier: &Verifier,
+    input: &[u8],
+    more: Value,
+    expect: Value,
+) -> Value {
+    let mut content = json!({
+        "description": description,
+        "source": source,
+        "kind": kind,
+        "now": verifier.now,
+        "client": client_json(&verifier.parameters, verifier.frozen),
+        "trusted": trusted_json(&verifier.stored),
+        "input": hex(input),
+        "expect": expect,
+    });
+    if let (Some(content), Value::Object(more)) = (content.as_object_mut(), more) {
+        content.extend(more);
+    }
+    content
+}
+
+fn rejected(rule: &str) -> Value {
+    reject(rule, "rejected", None)
+}
+
+fn malformed(rule: &str, cause: Option<&str>) -> Value {
+    reject(rule, "malformed", cause)
+}
+
+/// The name of a file that expects this.
+fn name_of(expect: &Value, detail: &str) -> String {
+    let verdict = match expect["reject"]["rule"].as_str() {
+        Some(rule) => format!("reject-{rule}"),
+        None => "accept".to_owned(),
+    };
+    if detail.is_empty() { verdict } else { format!("{verdict}-{detail}") }
+}
+
+/// A text as part of a file's name.
+fn slug(text: &str) -> String {
+    let spaced: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    spaced.split_whitespace().take(9).collect::<Vec<_>>().join("-")
+}
