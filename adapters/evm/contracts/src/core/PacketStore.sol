@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {IRouter} from "../interfaces/IRouter.sol";
 import {Clock} from "../libraries/Clock.sol";
 import {CommitmentPath} from "../libraries/CommitmentPath.sol";
+import {Sha256} from "../libraries/Sha256.sol";
 import {Slots} from "../libraries/Slots.sol";
 
 /// What counterparties prove, and the two ways to have it read: the slot itself and the notarised read.
@@ -41,18 +42,18 @@ abstract contract PacketStore is IRouter {
         emit Notarised(tombstone, TOMBSTONE);
     }
 
-    function _tombstoneSlot(bytes32 receiptPathHash, uint64 timeout) internal pure returns (bytes32) {
-        return sha256(CommitmentPath.tombstone(receiptPathHash, timeout));
+    function _tombstoneSlot(bytes32 receiptPathHash, uint64 timeout) internal view returns (bytes32) {
+        return Sha256.ofMemory(CommitmentPath.tombstone(receiptPathHash, timeout));
     }
 
     /// Sets a new client's counter, so that its slot is proven present from the first block on.
     function _startSequence(string calldata client) internal {
-        Slots.store(sha256(CommitmentPath.nextSequenceSend(client)), bytes32(uint256(FIRST_SEQUENCE)));
+        Slots.store(Sha256.ofMemory(CommitmentPath.nextSequenceSend(client)), bytes32(uint256(FIRST_SEQUENCE)));
     }
 
     /// Takes the next number of a client that exists.
     function _takeSequence(string calldata client) internal returns (uint64 sequence) {
-        bytes32 slot = sha256(CommitmentPath.nextSequenceSend(client));
+        bytes32 slot = Sha256.ofMemory(CommitmentPath.nextSequenceSend(client));
         uint256 next = uint256(Slots.load(slot));
         if (next >= type(uint64).max) revert SequenceExhausted();
         Slots.store(slot, bytes32(next + 1));

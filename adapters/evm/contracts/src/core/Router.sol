@@ -67,8 +67,8 @@ contract Router is ClientRegistry {
         sequence = _takeSequence(sourceClient);
         string memory destClient = client_.counterpartyId;
         Slots.store(
-            sha256(CommitmentPath.commitment(sourceClient, sequence)),
-            PacketCommitment.ofPacket(sha256(bytes(destClient)), timeoutTimestamp, abi.encodePacked(PacketCommitment.ofPayload(payload)))
+            Sha256.ofMemory(CommitmentPath.commitment(sourceClient, sequence)),
+            PacketCommitment.ofPacket(Sha256.ofMemory(bytes(destClient)), timeoutTimestamp, abi.encodePacked(PacketCommitment.ofPayload(payload)))
         );
 
         Payload[] memory payloads = new Payload[](1);
@@ -99,7 +99,7 @@ contract Router is ClientRegistry {
             Packet calldata packet = packets[i];
             _checkPacket(packet, packet.destClient, packet.sourceClient, shared);
             commitments[i] = _commitment(packet, shared.destClientHash);
-            receipts[i] = sha256(CommitmentPath.packetReceipt(packet.destClient, packet.sequence));
+            receipts[i] = Sha256.ofMemory(CommitmentPath.packetReceipt(packet.destClient, packet.sequence));
             claims[i] = _claim(shared.prefix, CommitmentPath.commitment(packet.sourceClient, packet.sequence), abi.encodePacked(commitments[i]));
 
             if (_isReceived(receipts[i], commitments[i])) continue;
@@ -167,7 +167,7 @@ contract Router is ClientRegistry {
         if (caller != application) revert ApplicationMismatch(application, caller);
         if (acknowledgement.length == 0) revert AcknowledgementEmpty();
         if (acknowledgement.length > MAX_ACKNOWLEDGEMENT_BYTES) revert AcknowledgementTooLong(MAX_ACKNOWLEDGEMENT_BYTES, acknowledgement.length);
-        bytes32 receipt = sha256(CommitmentPath.packetReceipt(packet.destClient, packet.sequence));
+        bytes32 receipt = Sha256.ofMemory(CommitmentPath.packetReceipt(packet.destClient, packet.sequence));
         bytes32 commitment = _commitment(packet, Sha256.ofCalldata(bytes(packet.destClient)));
         if (Slots.load(receipt) != commitment) revert PacketNotReceived(commitment, Slots.load(receipt));
         if (_guard == receipt) revert AcknowledgementTooEarly(receipt);
@@ -175,7 +175,7 @@ contract Router is ClientRegistry {
     }
 
     function _storeAcknowledgement(Packet calldata packet, bytes memory acknowledgement, address relayer) private {
-        bytes32 slot = sha256(CommitmentPath.acknowledgement(packet.destClient, packet.sequence));
+        bytes32 slot = Sha256.ofMemory(CommitmentPath.acknowledgement(packet.destClient, packet.sequence));
         bytes32 present = Slots.load(slot);
         if (present != 0) revert AcknowledgementExists(present);
         Slots.store(slot, PacketCommitment.ofAcknowledgement(acknowledgement));
@@ -246,16 +246,16 @@ contract Router is ClientRegistry {
         _guard = IDLE;
     }
 
-    function _acknowledgementClaim(Packet calldata packet, bytes[] memory prefix, bytes calldata acknowledgement) private pure returns (Claim memory) {
+    function _acknowledgementClaim(Packet calldata packet, bytes[] memory prefix, bytes calldata acknowledgement) private view returns (Claim memory) {
         if (acknowledgement.length == 0) revert AcknowledgementEmpty();
         bytes memory path = CommitmentPath.acknowledgement(packet.destClient, packet.sequence);
         return _claim(prefix, path, abi.encodePacked(PacketCommitment.ofAcknowledgement(acknowledgement)));
     }
 
-    function _unreceivedClaim(Packet calldata packet, bytes[] memory prefix, bool byState) private pure returns (Claim memory) {
+    function _unreceivedClaim(Packet calldata packet, bytes[] memory prefix, bool byState) private view returns (Claim memory) {
         bytes memory path = CommitmentPath.packetReceipt(packet.destClient, packet.sequence);
         if (byState) return _claim(prefix, path, "");
-        return _claim(prefix, CommitmentPath.tombstone(sha256(path), packet.timeoutTimestamp), abi.encodePacked(TOMBSTONE));
+        return _claim(prefix, CommitmentPath.tombstone(Sha256.ofMemory(path), packet.timeoutTimestamp), abi.encodePacked(TOMBSTONE));
     }
 
     // ---- batches ----
@@ -327,7 +327,7 @@ contract Router is ClientRegistry {
     /// @return pending Whether it is still there; reverts when another packet's is.
     function _checkSent(Packet calldata packet, Shared memory shared) private view returns (bytes32 slot, bool pending) {
         _checkPacket(packet, packet.sourceClient, packet.destClient, shared);
-        slot = sha256(CommitmentPath.commitment(packet.sourceClient, packet.sequence));
+        slot = Sha256.ofMemory(CommitmentPath.commitment(packet.sourceClient, packet.sequence));
         bytes32 stored = Slots.load(slot);
         if (stored == 0) return (slot, false);
         bytes32 commitment = _commitment(packet, shared.destClientHash);

@@ -53,7 +53,8 @@ library Identifiers {
     function isBlank(string calldata text) internal pure returns (bool blank) {
         bytes calldata raw = bytes(text);
         for (uint256 i = 0; i < raw.length; ++i) {
-            if (raw[i] != 0x20 && (raw[i] < 0x09 || raw[i] > 0x0d)) return false;
+            bytes1 c = raw[i];
+            if (c > 0x20 || (c < 0x20 && (c > 0x0d || c < 0x09))) return false;
         }
         return true;
     }

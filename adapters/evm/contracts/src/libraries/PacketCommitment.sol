@@ -16,14 +16,14 @@ library PacketCommitment {
     /// @param timeoutTimestamp Seconds since 1970.
     /// @param payloadHashes The hashes of the payloads one after another; 32 bytes for the one payload of today's packets.
     /// @return digest What the source stores.
-    function ofPacket(bytes32 destClientHash, uint64 timeoutTimestamp, bytes memory payloadHashes) internal pure returns (bytes32 digest) {
-        return sha256(abi.encodePacked(hex"02", destClientHash, sha256(abi.encodePacked(timeoutTimestamp)), sha256(payloadHashes)));
+    function ofPacket(bytes32 destClientHash, uint64 timeoutTimestamp, bytes memory payloadHashes) internal view returns (bytes32 digest) {
+        return Sha256.ofMemory(abi.encodePacked(hex"02", destClientHash, Sha256.ofMemory(abi.encodePacked(timeoutTimestamp)), Sha256.ofMemory(payloadHashes)));
     }
 
     /// @param payload One payload.
     /// @return digest Its hash.
     function ofPayload(Payload calldata payload) internal view returns (bytes32 digest) {
-        return sha256(
+        return Sha256.ofMemory(
             abi.encodePacked(
                 Sha256.ofCalldata(bytes(payload.sourcePort)),
                 Sha256.ofCalldata(bytes(payload.destPort)),
@@ -36,7 +36,7 @@ library PacketCommitment {
 
     /// @param acknowledgement The one application acknowledgement.
     /// @return digest What the destination stores.
-    function ofAcknowledgement(bytes memory acknowledgement) internal pure returns (bytes32 digest) {
-        return sha256(abi.encodePacked(hex"02", sha256(acknowledgement)));
+    function ofAcknowledgement(bytes memory acknowledgement) internal view returns (bytes32 digest) {
+        return Sha256.ofMemory(abi.encodePacked(hex"02", Sha256.ofMemory(acknowledgement)));
     }
 }

@@ -18,21 +18,21 @@ library ReceiptIds {
     /// @param custodianId The warehouse.
     /// @param seed Its secret name of the receipt.
     /// @return uid 160 bytes hashed.
-    function issued(bytes32 homeRef, address ledger, bytes32 custodianId, bytes32 seed) internal pure returns (bytes32 uid) {
-        return sha256(abi.encode(ISSUE_TAG, homeRef, ledger, custodianId, seed));
+    function issued(bytes32 homeRef, address ledger, bytes32 custodianId, bytes32 seed) internal view returns (bytes32 uid) {
+        return Sha256.ofMemory(abi.encode(ISSUE_TAG, homeRef, ledger, custodianId, seed));
     }
 
     /// @param homeRef chainRef of the receipt's home.
     /// @param uid The receipt.
     /// @return key 96 bytes hashed.
-    function foreignKey(bytes32 homeRef, bytes32 uid) internal pure returns (bytes32 key) {
-        return sha256(abi.encode(FOREIGN_TAG, homeRef, uid));
+    function foreignKey(bytes32 homeRef, bytes32 uid) internal view returns (bytes32 key) {
+        return Sha256.ofMemory(abi.encode(FOREIGN_TAG, homeRef, uid));
     }
 
     /// @param content 17 words, each member one.
     /// @return digest The record's content hash.
-    function contentHash(Content memory content) internal pure returns (bytes32 digest) {
-        return sha256(abi.encode(content));
+    function contentHash(Content memory content) internal view returns (bytes32 digest) {
+        return Sha256.ofMemory(abi.encode(content));
     }
 
     /// The same over words in calldata, unread: a member out of its range changes the hash, so that it fits no record.
@@ -40,15 +40,13 @@ library ReceiptIds {
     /// @param facts The other 13.
     /// @return digest The content hash.
     function contentHash(Lineage calldata lineage, Facts calldata facts) internal view returns (bytes32 digest) {
-        bool success;
+        uint256 input;
         assembly ("memory-safe") {
             // Beyond the free memory pointer, where nothing is kept.
-            let input := mload(0x40)
+            input := mload(0x40)
             calldatacopy(input, lineage, LINEAGE_BYTES)
             calldatacopy(add(input, LINEAGE_BYTES), facts, FACTS_BYTES)
-            success := staticcall(gas(), 2, input, CONTENT_BYTES, 0, 32)
-            digest := mload(0)
         }
-        if (!success) revert Sha256.Sha256Failed();
+        return Sha256.ofMemoryAt(input, CONTENT_BYTES);
     }
 }

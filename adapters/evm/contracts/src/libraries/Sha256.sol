@@ -30,6 +30,16 @@ library Sha256 {
         return ofMemoryAt(buffer, length);
     }
 
+    /// @param data Any bytes.
+    /// @return digest Their SHA-256.
+    function ofMemory(bytes memory data) internal view returns (bytes32 digest) {
+        uint256 pointer;
+        assembly ("memory-safe") {
+            pointer := add(data, 32)
+        }
+        return ofMemoryAt(pointer, data.length);
+    }
+
     /// @param pointer Where the input begins in memory.
     /// @param length The input's length in bytes.
     /// @return digest Their SHA-256.

@@ -89,7 +89,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
     function redeem(bytes32 key) external {
         Stored storage stored = _records[key];
         Record memory now_ = _requireLocation(key, Location.Active);
-        _requireHolder(stored, now_, msg.sender);
+        if (msg.sender != now_.holder) revert HolderMismatch(now_.holder, msg.sender);
         if (msg.sender != now_.beneficiary) revert BeneficiaryMismatch(now_.beneficiary, msg.sender);
         _setAmounts(stored, now_.quantity, now_.epoch, now_.nonce + 1);
         _setLocation(stored, Location.Redeemed, now_.bridge, now_.lane);
@@ -120,7 +120,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         returns (Departure memory)
     {
         Stored storage stored = _records[key];
-        _requireHolder(stored, now_, caller);
+        if (caller != now_.holder) revert HolderMismatch(now_.holder, caller);
         if (contentHash != now_.contentHash) revert ContentMismatch(now_.contentHash, contentHash);
         uint64 epoch = now_.epoch + 1;
         _setAmounts(stored, now_.quantity, epoch, now_.nonce);
@@ -138,7 +138,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         if (arrival.homeRef == homeRef) return (Refusal.HomeMismatch, key);
         key = ReceiptIds.foreignKey(arrival.homeRef, arrival.uid);
         Stored storage stored = _records[key];
-        Record memory now_ = _unpackWithoutHolder(stored);
+        Record memory now_ = _unpack(stored);
         if (now_.location == Location.Live) return (Refusal.ReceiptLive, key);
         // A record that waits for the outcome of its return may be overtaken: home has sent the receipt out anew, and so had it back.
         if (arrival.epoch <= now_.epoch) return (Refusal.EpochStale, key);
@@ -153,7 +153,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         uint16 bridge = _requireBridge();
         if (arrival.homeRef != homeRef) return Refusal.HomeMismatch;
         Stored storage stored = _records[arrival.uid];
-        Record memory now_ = _unpackWithoutHolder(stored);
+        Record memory now_ = _unpack(stored);
         if (now_.location == Location.Active) return Refusal.ReceiptLive;
         if (now_.location == Location.Redeemed) return Refusal.ReceiptEnded;
         // Still pending here is fine: a return may arrive before the acknowledgement of the lock.
@@ -178,7 +178,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
     function settle(bytes32 key, uint64 epoch) external returns (Refusal refusal) {
         uint16 bridge = _requireBridge();
         Stored storage stored = _records[key];
-        Record memory now_ = _unpackWithoutHolder(stored);
+        Record memory now_ = _unpack(stored);
         // A later crossing has shown already that this one arrived.
         if (now_.epoch > epoch) return Refusal.None;
         refusal = _checkInFlight(now_, bridge, epoch);
@@ -192,7 +192,7 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
     function refund(bytes32 key, uint64 epoch) external returns (Refusal refusal) {
         uint16 bridge = _requireBridge();
         Stored storage stored = _records[key];
-        Record memory now_ = _unpackWithoutHolder(stored);
+        Record memory now_ = _unpack(stored);
         refusal = _checkInFlight(now_, bridge, epoch);
         if (refusal != Refusal.None) return refusal;
         Location location = now_.location == Location.LockPending ? Location.Active : Location.Live;
@@ -210,8 +210,9 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
     // ---- views ----
 
     /// @inheritdoc IReceiptLedger
-    function record(bytes32 key) external view returns (Record memory) {
-        return _unpack(_records[key]);
+    function record(bytes32 key) external view returns (Record memory found) {
+        found = _unpack(_records[key]);
+        found.encumbrancesHash = _records[key].encumbrancesHash;
     }
 
     /// @inheritdoc IReceiptLedger
@@ -227,13 +228,8 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
     }
 
     function _requireLocation(bytes32 key, Location expected) private view returns (Record memory now_) {
-        now_ = _unpackWithoutHolder(_records[key]);
+        now_ = _unpack(_records[key]);
         if (now_.location == Location.None) revert ReceiptUnknown(key);
         if (now_.location != expected) revert LocationMismatch(key, expected, now_.location);
-    }
-
-    function _requireHolder(Stored storage stored, Record memory now_, address caller) private view {
-        address holder = stored.holder == address(0) ? now_.beneficiary : stored.holder;
-        if (caller != holder) revert HolderMismatch(holder, caller);
     }
 }

@@ -4,8 +4,8 @@ pragma solidity ^0.8.24;
 import {Location, Record} from "../types/Receipt.sol";
 
 /// Receipts as they are stored: packed by hand, since a receive is paid by the slot. Slots of a record, in order:
-/// [contentHash] [nonce 64 | epoch 64 | quantity 128] [spare 16 | lane 32 | bridge 16 | goods 8 | freeze 8 | encumbrance 8 | location 8 | beneficiary 160]
-/// [holder, 0 when the beneficiary holds] [encumbrancesHash]. Source: protocol `wr-1`, The stored record.
+/// [contentHash] [nonce 64 | epoch 64 | quantity 128] [spare 15 | holder 1 | lane 32 | bridge 16 | goods 8 | freeze 8 | encumbrance 8 | location 8 | beneficiary 160]
+/// [holder, 0 when the beneficiary holds] [encumbrancesHash]. The bit `holder` says that the fourth slot is not 0: it is read only then. Source: protocol `wr-1`, The stored record.
 abstract contract ReceiptStore {
     uint256 private constant EPOCH_SHIFT = 128;
     uint256 private constant NONCE_SHIFT = 192;
@@ -15,6 +15,7 @@ abstract contract ReceiptStore {
     uint256 private constant GOODS_SHIFT = 184;
     uint256 private constant BRIDGE_SHIFT = 192;
     uint256 private constant LANE_SHIFT = 208;
+    uint256 private constant HOLDER_BIT = 1 << 240;
     /// Location, bridge and lane: what a crossing changes.
     uint256 private constant CROSSING_MASK =
         (uint256(type(uint8).max) << LOCATION_SHIFT) | (uint256(type(uint16).max) << BRIDGE_SHIFT) | (uint256(type(uint32).max) << LANE_SHIFT);
@@ -31,15 +32,8 @@ abstract contract ReceiptStore {
 
     mapping(bytes32 key => Stored) internal _records;
 
+    /// All but the hash of the encumbrances, which no verb of today needs.
     function _unpack(Stored storage stored) internal view returns (Record memory record) {
-        record = _unpackWithoutHolder(stored);
-        record.holder = stored.holder;
-        if (record.holder == address(0)) record.holder = record.beneficiary;
-        record.encumbrancesHash = stored.encumbrancesHash;
-    }
-
-    /// All but the holder and the encumbrances: two slots that an arrival need not read.
-    function _unpackWithoutHolder(Stored storage stored) internal view returns (Record memory record) {
         uint256 amounts = stored.amounts;
         uint256 title = stored.title;
         record.contentHash = stored.contentHash;
@@ -53,6 +47,7 @@ abstract contract ReceiptStore {
         record.goodsState = uint8(title >> GOODS_SHIFT);
         record.bridge = uint16(title >> BRIDGE_SHIFT);
         record.lane = uint32(title >> LANE_SHIFT);
+        record.holder = title & HOLDER_BIT == 0 ? record.beneficiary : stored.holder;
     }
 
     function _setAmounts(Stored storage stored, uint128 quantity, uint64 epoch, uint64 nonce) internal {
@@ -67,10 +62,10 @@ abstract contract ReceiptStore {
     /// Gives a receipt a place and persons; encumbrance, freeze and goods stay.
     function _setTitle(Stored storage stored, address beneficiary, address holder, Location location, uint16 bridge, uint32 lane) internal {
         uint256 title = stored.title;
-        stored.title = (title & STATES_MASK) | uint160(beneficiary) | _crossing(location, bridge, lane);
-        address stands = holder == beneficiary ? address(0) : holder;
-        // A new record has no holder's slot yet, and none is read.
-        if (title == 0 ? stands != address(0) : stored.holder != stands) stored.holder = stands;
+        bool apart = holder != beneficiary;
+        stored.title = (title & STATES_MASK) | uint160(beneficiary) | _crossing(location, bridge, lane) | (apart ? HOLDER_BIT : 0);
+        if (apart) stored.holder = holder;
+        else if (title & HOLDER_BIT != 0) stored.holder = address(0);
     }
 
     function _crossing(Location location, uint16 bridge, uint32 lane) private pure returns (uint256) {
