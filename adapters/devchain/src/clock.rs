@@ -1,0 +1,49 @@
+//! Where a node takes the time from.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A clock in whole seconds.
+pub trait Clock: Send + Sync {
+    /// Seconds since the Unix epoch.
+    fn now_unix_seconds(&self) -> u64;
+}
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_unix_seconds(&self) -> u64 {
+        // A clock before 1970 makes no block, since no header may run ahead of it.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+    }
+}
+
+/// A clock that is moved by hand, for simulation and tests.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// A clock that stands at that second.
+    #[must_use]
+    pub fn at(unix_seconds: u64) -> Self {
+        Self(AtomicU64::new(unix_seconds))
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Sets the clock, backwards too.
+    pub fn set(&self, unix_seconds: u64) {
+        self.0.store(unix_seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_unix_seconds(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
