@@ -5,20 +5,26 @@ use crate::Finding;
 /// The page checked.
 pub(crate) const PROPERTIES: &str = "docs/PROPERTIES.md";
 
-/// Checks every `path` and `path#function` in back quotes; a path has a `/` in it. `read` gives the text of a file.
+/// Checks everything in back quotes that names something of the tree; `read` gives the text of a file.
+///
+/// - `a/b`: a file or folder whose path is that or ends with it;
+/// - `a.rs#name`: a function of that name in a file whose path is that or ends with it;
+/// - `reject-rule`: a vector whose name begins so.
 pub(crate) fn check(page: &str, files: &[String], read: impl Fn(&str) -> String) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, line) in page.lines().enumerate() {
-        let place = format!("{PROPERTIES}:{}", index + 1);
-        for token in quoted(line).filter(|token| token.contains('/')) {
-            let (path, function) = token.split_once('#').map_or((token, None), |(path, name)| (path, Some(name)));
-            let is_file = files.iter().any(|file| file == path);
-            if !is_file && !files.iter().any(|file| file.starts_with(&format!("{path}/"))) {
-                findings.push(Finding::new(place.clone(), "no-such-path", format!("`{path}`")));
-            } else if let Some(name) = function
-                && !(is_file && declares(&read(path), name))
-            {
-                findings.push(Finding::new(place.clone(), "no-such-test", format!("`{name}` in `{path}`")));
+        for token in quoted(line) {
+            let (rule, exists) = if let Some((path, name)) = token.split_once('#') {
+                ("no-such-test", files.iter().any(|file| is_or_ends_with(file, path) && declares(&read(file), name)))
+            } else if token.starts_with("reject-") {
+                ("no-such-vector", files.iter().any(|file| is_vector_called(file, token)))
+            } else if token.contains('/') {
+                ("no-such-path", files.iter().any(|file| lies_in(file, token)))
+            } else {
+                continue;
+            };
+            if !exists {
+                findings.push(Finding::new(format!("{PROPERTIES}:{}", index + 1), rule, format!("`{token}`")));
             }
         }
     }
@@ -28,6 +34,20 @@ pub(crate) fn check(page: &str, files: &[String], read: impl Fn(&str) -> String)
 /// What stands between back quotes on a line.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
+}
+
+fn is_or_ends_with(file: &str, path: &str) -> bool {
+    file.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+}
+
+/// Whether the file is that path, or lies in a folder that is.
+fn lies_in(file: &str, path: &str) -> bool {
+    is_or_ends_with(file, path) || file.match_indices('/').any(|(end, _)| is_or_ends_with(&file[..end], path))
+}
+
+fn is_vector_called(file: &str, name: &str) -> bool {
+    let ends = |rest: &str| rest.starts_with('-') || rest.starts_with('.');
+    file.contains("/vectors/") && file.rsplit('/').next().and_then(|last| last.strip_prefix(name)).is_some_and(ends)
 }
 
 /// Whether the source declares a function of that name, in Rust or in Solidity.
@@ -40,7 +60,7 @@ mod tests {
     use super::*;
 
     fn rules(page: &str) -> Vec<&'static str> {
-        let files = ["a/tests/b.rs".to_owned(), "a/test/C.t.sol".to_owned()];
+        let files = ["a/tests/b.rs", "a/test/C.t.sol", "a/vectors/x/reject-too-few.json"].map(str::to_owned);
         check(page, &files, |_| "fn one() {} function test_two() public {}".to_owned())
             .into_iter()
             .map(|finding| finding.rule)
@@ -49,17 +69,19 @@ mod tests {
 
     #[test]
     fn what_exists_passes() {
-        assert_eq!(
-            rules("`a/tests/b.rs#one`, `a/test/C.t.sol#test_two`, `a/tests`, `file#function`"),
-            Vec::<&str>::new()
-        );
+        let page =
+            "`a/tests/b.rs#one`, `b.rs#one`, `C.t.sol#test_two`, `a/tests`, `vectors/x`, `reject-too-few`, `word`";
+        assert_eq!(rules(page), Vec::<&str>::new());
     }
 
     #[test]
     fn what_does_not_exist_is_found() {
-        assert_eq!(rules("| `a/tests/c.rs` |"), ["no-such-path"]);
-        assert_eq!(rules("| `a/test` and `a/te` |"), ["no-such-path"]);
-        assert_eq!(rules("| `a/tests/b.rs#on` |"), ["no-such-test"]);
-        assert_eq!(rules("| `a/tests#one` |"), ["no-such-test"]);
+        for page in ["| `a/tests/c.rs` |", "| `a/te` |", "| `ests/b.rs` |"] {
+            assert_eq!(rules(page), ["no-such-path"], "{page}");
+        }
+        for page in ["`a/tests/b.rs#on`", "`a/tests#one`", "`.rs#one`", "`c.rs#one`"] {
+            assert_eq!(rules(page), ["no-such-test"], "{page}");
+        }
+        assert_eq!(rules("`reject-too-fe`"), ["no-such-vector"]);
     }
 }
