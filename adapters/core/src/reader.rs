@@ -1,6 +1,8 @@
 use crate::{AdapterError, PacketEvent};
 use async_trait::async_trait;
-use light_client::{BlockHash, ChainId, ClientId, CommitmentHash, Height, Status, StorePath, Timestamp};
+use light_client::{
+    BlockHash, ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, Status, StorePath, Timestamp,
+};
 
 /// A value and the height it was read at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,49 @@ pub trait ChainReader: Send + Sync {
     ///
     /// The adapter splits the range as its nodes can bear.
     async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError>;
+
+    /// The packet that was sent under a number, wherever in the chain's past, with the height of its event; `None` when
+    /// the nodes know of none. For packets whose events were withheld: the next sequence to send shows that there are
+    /// some.
+    ///
+    /// Adapters whose nodes can look events up by client and number override the scan from the beginning.
+    async fn sent_packet(
+        &self,
+        source_client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<At<Packet>>, AdapterError> {
+        let head = self.head().await?.height;
+        let events = self.packet_events(Height::new(0), head).await?;
+        Ok(events.into_iter().find_map(|event| match event {
+            PacketEvent::Sent { height, packet }
+                if packet.source_client == *source_client && packet.sequence == sequence =>
+            {
+                Some(At { height, value: packet })
+            }
+            _ => None,
+        }))
+    }
+
+    /// The acknowledgement that was written for a packet received, wherever in the chain's past, with the height of
+    /// its event; `None` when the nodes know of none.
+    ///
+    /// Adapters whose nodes can look events up by client and number override the scan from the beginning.
+    async fn written_acknowledgement(
+        &self,
+        destination_client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<At<Vec<u8>>>, AdapterError> {
+        let head = self.head().await?.height;
+        let events = self.packet_events(Height::new(0), head).await?;
+        Ok(events.into_iter().find_map(|event| match event {
+            PacketEvent::Acknowledged { height, destination_client: client, sequence: number, acknowledgement }
+                if client == *destination_client && number == sequence =>
+            {
+                Some(At { height, value: acknowledgement })
+            }
+            _ => None,
+        }))
+    }
 
     /// A client that this chain hosts, at its latest state; `None` when the Router knows no such client.
     async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError>;

@@ -1,4 +1,4 @@
-use crate::{EndpointReport, EvmConfig, EvmWriter, Key, rpc::Pool};
+use crate::{EndpointReport, EvmConfig, EvmReader, EvmWriter, Key, rpc::Pool};
 use adapter::AdapterError;
 use std::sync::Arc;
 
@@ -31,6 +31,14 @@ impl EvmChain {
     /// What each endpoint has done so far.
     pub fn endpoints(&self) -> Vec<EndpointReport> {
         self.0.pool.reports()
+    }
+
+    /// Reads the chain and its Router.
+    ///
+    /// # Errors
+    /// [`AdapterError::Config`] when no Router is configured.
+    pub fn reader(&self) -> Result<EvmReader, AdapterError> {
+        EvmReader::new(Arc::clone(&self.0), self.0.config.router()?)
     }
 
     /// Writes to the Router with this key.

@@ -4,8 +4,10 @@ mod abi;
 mod chain;
 mod config;
 mod hash;
+mod header;
 mod keys;
 mod logs;
+mod reader;
 mod rpc;
 mod writer;
 
@@ -15,5 +17,6 @@ pub use chain::EvmChain;
 pub use config::{Consensus, EvmConfig, FeePolicy};
 pub use keys::{Key, KeyError, KeySource, password_from_file};
 pub use logs::Log;
+pub use reader::EvmReader;
 pub use rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
 pub use writer::{EvmWriter, TransactionReceipt};

@@ -105,6 +105,14 @@ impl Artefact {
         }
     }
 
+    /// The first four bytes of a custom error; `None` when there is none of this name, or more than one.
+    pub(crate) fn error_selector(&self, name: &str) -> Option<[u8; 4]> {
+        match self.abi.errors_by_name(name).map(Vec::as_slice) {
+            Ok([error]) => error.signature().as_bytes().first_chunk().copied(),
+            _ => None,
+        }
+    }
+
     /// What creates the contract, constructor arguments not included.
     pub fn creation_code(&self) -> &[u8] {
         &self.creation_code

@@ -1,0 +1,306 @@
+//! Reading what a chain's nodes claim.
+
+pub(crate) mod events;
+mod hosted;
+pub(crate) mod query;
+pub(crate) mod view;
+
+use crate::{
+    EvmConfig,
+    chain::Shared,
+    header::RawHeader,
+    logs::Log,
+    rpc::{Endpoint, Pool},
+};
+use adapter::{AdapterError, At, ChainReader, Head, HostedClient, PacketEvent};
+use alloy_primitives::{Address, B256};
+use async_trait::async_trait;
+use events::{EventKind, RawEvent, client_topic, number_topic};
+use futures::future::join_all;
+use hosted::States;
+use light_client::{
+    ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, StorePath, Timestamp, next_sequence_send_path,
+};
+use query::Filter;
+use serde_json::json;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use view::View;
+
+/// Blocks whose events are asked of one node before another may be chosen.
+const MAX_RANGE_BLOCKS: u64 = 10_000;
+/// The most events of one answer to the relayer.
+const MAX_EVENTS: usize = 500_000;
+
+/// Reads one chain.
+pub struct EvmReader {
+    chain: Arc<Shared>,
+    router: Address,
+    chain_id: ChainId,
+    clients: Mutex<Clients>,
+    states: States,
+}
+
+/// The clients whose ids are known: events name them by hash only.
+struct Clients {
+    by_hash: HashMap<B256, ClientId>,
+    /// The height up to which the Router was asked for clients added.
+    learned_to: Option<u64>,
+}
+
+impl EvmReader {
+    pub(crate) fn new(chain: Arc<Shared>, router: Address) -> Result<Self, AdapterError> {
+        let chain_id = chain.config.chain_id.to_string();
+        let chain_id = chain_id.parse::<ChainId>().map_err(|e| AdapterError::Config {
+            key: "chain_id",
+            expected: "a decimal number".to_owned(),
+            found: e.to_string(),
+        })?;
+        let by_hash = chain.config.clients.iter().map(|id| (client_topic(id), id.clone())).collect();
+        let clients = Mutex::new(Clients { by_hash, learned_to: None });
+        Ok(Self { chain, router, chain_id, clients, states: States::new() })
+    }
+
+    fn config(&self) -> &EvmConfig {
+        &self.chain.config
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What one node says has happened.
+    async fn events_of(&self, endpoint: &Endpoint, from: u64, to: u64) -> Result<Vec<PacketEvent>, AdapterError> {
+        let kinds = EventKind::ALL.map(EventKind::topic).to_vec();
+        let clients = self.config().clients.iter().map(client_topic).collect();
+        let filter = Filter { address: self.router, topics: vec![kinds, clients] };
+        let logs = query::logs(endpoint, &filter, from, to).await?;
+        self.read_events(endpoint, &logs, to).await
+    }
+
+    async fn read_events(&self, endpoint: &Endpoint, logs: &[Log], to: u64) -> Result<Vec<PacketEvent>, AdapterError> {
+        let mut events = Vec::with_capacity(logs.len());
+        for log in logs {
+            let raw = RawEvent::read(log).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))?;
+            let client = self.client_of(endpoint, raw.client_hash, to).await?;
+            events.push(raw.event(client, log).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))?);
+        }
+        Ok(events)
+    }
+
+    /// The id that a topic is the hash of; asked of the Router's own events when it is not known yet.
+    async fn client_of(&self, endpoint: &Endpoint, hash: B256, to: u64) -> Result<ClientId, AdapterError> {
+        let (known, learned_to) = {
+            let clients = self.clients();
+            (clients.by_hash.get(&hash).cloned(), clients.learned_to)
+        };
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let from = learned_to.map_or(self.config().router_height, |height| height.saturating_add(1));
+        let filter = Filter { address: self.router, topics: vec![vec![events::client_added_topic()]] };
+        let logs = query::logs(endpoint, &filter, from, to).await?;
+        let added = logs.iter().map(events::client_added).collect::<Result<Vec<_>, _>>();
+        let added = added.map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))?;
+        let mut clients = self.clients();
+        clients.by_hash.extend(added.into_iter().map(|id| (client_topic(&id), id)));
+        match clients.by_hash.get(&hash).cloned() {
+            Some(id) => {
+                // Only an answer that held what was looked for is taken for a whole one.
+                clients.learned_to = clients.learned_to.max(Some(to));
+                Ok(id)
+            }
+            None => Err(AdapterError::Inconsistent {
+                endpoint: endpoint.label().to_owned(),
+                field: "client",
+                expected: "the hash of a client's id that the router has".to_owned(),
+                found: hash.to_string(),
+            }),
+        }
+    }
+
+    /// The first event of one packet, of one kind, in the whole life of the Router.
+    async fn find_event(
+        &self,
+        kind: EventKind,
+        client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<PacketEvent>, AdapterError> {
+        let topics = vec![vec![kind.topic()], vec![client_topic(client)], vec![number_topic(sequence.get())]];
+        let filter = &Filter { address: self.router, topics };
+        self.chain
+            .pool
+            .attempt(|endpoint| async move {
+                let to = View::latest(&endpoint).await?.height;
+                let logs = query::logs(&endpoint, filter, self.config().router_height, to).await?;
+                let Some(log) = logs.first() else { return Ok(None) };
+                let raw = RawEvent::read(log).and_then(|raw| raw.event(client.clone(), log));
+                raw.map(Some).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))
+            })
+            .await
+    }
+
+    async fn slot(&self, path: &StorePath) -> Result<At<[u8; 32]>, AdapterError> {
+        let slot = &path.slot();
+        self.chain
+            .pool
+            .attempt(|endpoint| async move {
+                let view = View::latest(&endpoint).await?;
+                let value = view.slot(self.router, slot.as_bytes()).await?;
+                Ok(At { height: Height::new(view.height), value })
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl ChainReader for EvmReader {
+    fn chain_id(&self) -> &ChainId {
+        &self.chain_id
+    }
+
+    /// The head of the endpoint in the middle, the lower one of two: a node that claims too much is not followed, and
+    /// one that has stood still for long is left out. Which block is the true one at a height only its seals say, and
+    /// those are the prover's to check.
+    async fn head(&self) -> Result<Head, AdapterError> {
+        let endpoints = self.chain.pool.awake();
+        let heads = join_all(endpoints.iter().map(|endpoint| head_of(self.config(), endpoint))).await;
+        let mut candidates = Vec::with_capacity(heads.len());
+        let mut failure = None;
+        for (endpoint, head) in endpoints.iter().zip(heads) {
+            match head {
+                Ok(head) => {
+                    endpoint.saw_head(head.height);
+                    candidates.push((head, Pool::is_stuck(endpoint)));
+                }
+                Err(error) => {
+                    self.chain.pool.judge(endpoint, &error);
+                    failure = Some(error);
+                }
+            }
+        }
+        if candidates.iter().any(|(_, stuck)| !stuck) {
+            candidates.retain(|(_, stuck)| !stuck);
+        }
+        candidates.sort_by_key(|(head, _)| head.height);
+        let middle = candidates.len().saturating_sub(1) / 2;
+        match (candidates.into_iter().nth(middle), failure) {
+            (Some((head, _)), _) => {
+                self.chain.pool.compare_heads(head.height);
+                Ok(Head {
+                    height: Height::new(head.height),
+                    time: Timestamp::from_unix_seconds(head.time_seconds),
+                    hash: head.hash,
+                })
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(AdapterError::Config {
+                key: "endpoints",
+                expected: "at least one".to_owned(),
+                found: "none".to_owned(),
+            }),
+        }
+    }
+
+    async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError> {
+        let (mut from, to) = (from.number(), to.number());
+        let mut events = Vec::new();
+        while from <= to {
+            let end = to.min(from.saturating_add(MAX_RANGE_BLOCKS - 1));
+            let part = self.chain.pool.attempt(|endpoint| async move { self.events_of(&endpoint, from, end).await });
+            events.extend(part.await?);
+            if events.len() > MAX_EVENTS {
+                return Err(AdapterError::Refused {
+                    operation: "packet_events",
+                    reason: format!("expected at most {MAX_EVENTS} events in the range, found more: ask for less"),
+                });
+            }
+            match end.checked_add(1) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        Ok(events)
+    }
+
+    async fn sent_packet(
+        &self,
+        source_client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<At<Packet>>, AdapterError> {
+        Ok(match self.find_event(EventKind::Send, source_client, sequence).await? {
+            Some(PacketEvent::Sent { height, packet }) => Some(At { height, value: packet }),
+            _ => None,
+        })
+    }
+
+    async fn written_acknowledgement(
+        &self,
+        destination_client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<At<Vec<u8>>>, AdapterError> {
+        Ok(match self.find_event(EventKind::Acknowledgement, destination_client, sequence).await? {
+            Some(PacketEvent::Acknowledged { height, acknowledgement, .. }) => {
+                Some(At { height, value: acknowledgement })
+            }
+            _ => None,
+        })
+    }
+
+    async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError> {
+        let work = |endpoint: Arc<Endpoint>| async move {
+            let view = View::latest(&endpoint).await?;
+            let value = hosted::client(&view, self.router, self.config().router_height, &self.states, id).await?;
+            Ok(At { height: Height::new(view.height), value })
+        };
+        self.chain.pool.attempt(work).await
+    }
+
+    async fn consensus_state(&self, id: &ClientId, height: Height) -> Result<At<Option<Vec<u8>>>, AdapterError> {
+        let work = |endpoint: Arc<Endpoint>| async move {
+            let view = View::latest(&endpoint).await?;
+            let first = self.config().router_height;
+            let value = hosted::state(&view, self.router, first, &self.states, id, height).await?;
+            Ok(At { height: Height::new(view.height), value })
+        };
+        self.chain.pool.attempt(work).await
+    }
+
+    async fn consensus_heights(&self, id: &ClientId, height: Height) -> Result<At<[Option<Height>; 2]>, AdapterError> {
+        let work = |endpoint: Arc<Endpoint>| async move {
+            let view = View::latest(&endpoint).await?;
+            let value = hosted::neighbours(&view, self.router, id, height).await?;
+            Ok(At { height: Height::new(view.height), value })
+        };
+        self.chain.pool.attempt(work).await
+    }
+
+    async fn value(&self, path: &StorePath) -> Result<At<Option<CommitmentHash>>, AdapterError> {
+        let At { height, value } = self.slot(path).await?;
+        Ok(At { height, value: (value != [0; 32]).then(|| CommitmentHash::new(value)) })
+    }
+
+    /// 0 when the Router has no such client.
+    async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError> {
+        let At { height, value } = self.slot(&next_sequence_send_path(client)).await?;
+        let (high, low) = value.split_at(24);
+        match <[u8; 8]>::try_from(low) {
+            Ok(low) if high.iter().all(|byte| *byte == 0) => Ok(At { height, value: u64::from_be_bytes(low) }),
+            _ => Err(AdapterError::Inconsistent {
+                endpoint: "the router".to_owned(),
+                field: "next sequence",
+                expected: "a number of 64 bits".to_owned(),
+                found: B256::from(value).to_string(),
+            }),
+        }
+    }
+}
+
+async fn head_of(config: &EvmConfig, endpoint: &Endpoint) -> Result<RawHeader, AdapterError> {
+    const OPERATION: &str = "eth_getBlockByNumber";
+    let block = endpoint.call(OPERATION, json!(["latest", false])).await;
+    let header = block.and_then(|block| RawHeader::read(config.consensus, &block));
+    header.map_err(|e| e.into_adapter(endpoint.label(), OPERATION))
+}
