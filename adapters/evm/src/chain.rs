@@ -1,4 +1,4 @@
-use crate::{EndpointReport, EvmConfig, EvmReader, EvmWriter, Key, rpc::Pool};
+use crate::{ClientParams, EndpointReport, EvmConfig, EvmReader, EvmWriter, Key, QbftProver, rpc::Pool};
 use adapter::AdapterError;
 use std::sync::Arc;
 
@@ -39,6 +39,14 @@ impl EvmChain {
     /// [`AdapterError::Config`] when no Router is configured.
     pub fn reader(&self) -> Result<EvmReader, AdapterError> {
         EvmReader::new(Arc::clone(&self.0), self.0.config.router()?)
+    }
+
+    /// Proves what the Router stores, to a client with these parameters.
+    ///
+    /// # Errors
+    /// [`AdapterError::Config`] when no Router is configured.
+    pub fn prover(&self, params: ClientParams) -> Result<QbftProver, AdapterError> {
+        QbftProver::new(Arc::clone(&self.0), self.0.config.router()?, params)
     }
 
     /// Writes to the Router with this key.

@@ -1,0 +1,453 @@
+//! Proofs of chains with QBFT or IBFT 2.0 consensus.
+
+use super::answer::ProofAnswer;
+use crate::{
+    Consensus,
+    chain::Shared,
+    header::RawHeader,
+    reader::view::View,
+    rpc::{Endpoint, Request, RpcError, hex_data},
+};
+use adapter::{AdapterError, AdapterErrorKind, Bootstrap, Plan, Prover, TrustedState, VerifiedProof, VerifiedUpdate};
+use alloy_primitives::{Address, keccak256};
+use async_trait::async_trait;
+use light_client::{
+    Claim, ClientType, CodeHash, Codec, Erased, ErasedError, ErasedLightClient, Expected, Fault, Height, LightClient,
+    MerklePath, SlotKey, StateRoot, Timestamp, Trusted, UpdateOutcome, sha256,
+};
+use light_client_crypto::Keccak256;
+use light_client_proofs::{
+    ProofError, account,
+    storage::{self, MAX_CLAIMS},
+};
+use light_client_qbft::{
+    ClientState, ConsensusState, Error, Header, Kind, MembershipProof, Parameters, Qbft, TrustLevel, Update,
+    ValidatorSet,
+};
+use serde_json::{Value, json};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// The most updates from a trusted state to a target.
+const MAX_UPDATES: usize = 256;
+/// The most heights that are tried in between.
+const MAX_PROBES: usize = 4 * MAX_UPDATES;
+
+/// What a client of the chain is to demand, besides what the chain's configuration says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientParams {
+    /// What a changed validator set needs from the one trusted before.
+    pub trust_level: TrustLevel,
+    /// The keccak-256 of the Router's runtime code, predicted from the artefact; what the chain proves when `None`,
+    /// to be compared by a person.
+    pub code_hash: Option<CodeHash>,
+    /// How long a trusted state may be relied upon, in seconds.
+    pub trusting_period_seconds: u64,
+    /// How far a header's time may be ahead, in seconds.
+    pub clock_drift_seconds: u64,
+}
+
+impl Default for ClientParams {
+    /// Strict, 14 days, 15 seconds: the design's values.
+    fn default() -> Self {
+        Self {
+            trust_level: TrustLevel::Strict,
+            code_hash: None,
+            trusting_period_seconds: 14 * 24 * 3600,
+            clock_drift_seconds: 15,
+        }
+    }
+}
+
+/// Proves what one QBFT or IBFT 2.0 chain's Router stores.
+pub struct QbftProver {
+    chain: Arc<Shared>,
+    router: Address,
+    params: ClientParams,
+    client_type: ClientType,
+    client: Erased<Qbft>,
+}
+
+/// A state in its own types.
+struct State {
+    height: Height,
+    client: ClientState,
+    consensus: ConsensusState,
+}
+
+impl QbftProver {
+    pub(crate) fn new(chain: Arc<Shared>, router: Address, params: ClientParams) -> Result<Self, AdapterError> {
+        let name = match chain.config.consensus {
+            Consensus::Qbft => "qbft",
+            Consensus::Ibft2 => "ibft2",
+        };
+        let client_type = name.parse::<ClientType>().map_err(|e| AdapterError::Config {
+            key: "consensus",
+            expected: "a client type".to_owned(),
+            found: e.to_string(),
+        })?;
+        Ok(Self { chain, router, params, client_type, client: Erased(Qbft::ETHEREUM) })
+    }
+
+    fn kind(&self) -> Kind {
+        self.chain.config.consensus.kind()
+    }
+
+    /// The header of a height, and the Router's account under it where the node still has that state.
+    async fn block(
+        &self,
+        endpoint: &Endpoint,
+        height: Height,
+    ) -> Result<(RawHeader, Result<ProofAnswer, AdapterError>), AdapterError> {
+        const OPERATION: &str = "eth_getProof";
+        let at = format!("{:#x}", height.number());
+        let requests = vec![
+            Request::new("eth_getBlockByNumber", json!([at, false])),
+            Request::new(OPERATION, json!([hex_data(self.router.as_slice()), [], at])),
+        ];
+        let broken = |e: RpcError| e.into_adapter(endpoint.label(), OPERATION);
+        let answers = endpoint.batch(requests).await.map_err(broken)?;
+        let [block, proof] = <[Result<Value, RpcError>; 2]>::try_from(answers)
+            .map_err(|answers| broken(RpcError::BatchLength { expected: 2, found: answers.len() }))?;
+        let block = block.map_err(broken)?;
+        if block.is_null() {
+            let found = View::latest(endpoint).await?.height;
+            let (endpoint, expected) = (endpoint.label().to_owned(), height.number());
+            return Err(AdapterError::Behind { endpoint, expected, found });
+        }
+        let header = RawHeader::read_at(self.chain.config.consensus, height.number(), &block).map_err(broken)?;
+        endpoint.saw_head(header.height);
+        let proof = proof.and_then(|proof| ProofAnswer::read(&proof, self.router, &[])).map_err(broken);
+        Ok((header, proof))
+    }
+
+    /// One update from `trusted` to `target`, verified.
+    async fn update(
+        &self,
+        endpoint: &Endpoint,
+        trusted: &State,
+        target: Height,
+        now: Timestamp,
+    ) -> Result<(VerifiedUpdate, State), AdapterError> {
+        let refused = |error: Error| verification(endpoint, "update", error);
+        let (raw, proof) = self.block(endpoint, target).await?;
+        let header = Header::decode(self.kind(), &raw.rlp).map_err(refused)?;
+        let validators = if header.extra.validators.hash() == trusted.consensus.set_hash {
+            None
+        } else {
+            Some(self.trusted_validators(endpoint, trusted).await?)
+        };
+        // The seals first: whether this height can be reached at all does not depend on the state's being there.
+        let addresses = validators.as_ref().map(ValidatorSet::addresses).unwrap_or_default();
+        self.client
+            .0
+            .verify_header(trusted.client.parameters(), &trusted.consensus, addresses, &header, now)
+            .map_err(refused)?;
+        let update = Update::new(trusted.consensus, validators.as_ref(), raw.rlp.clone(), &proof?.account);
+        let view = Trusted { height: trusted.height, client: &trusted.client, consensus: &trusted.consensus };
+        match self.client.0.verify_update(view, &update, now).map_err(refused)? {
+            UpdateOutcome::Advance(next) => {
+                let next = State { height: next.height, client: next.client, consensus: next.consensus };
+                let verified =
+                    VerifiedUpdate { update: update.encode(), next: encoded(&next), time: next.consensus.time };
+                Ok((verified, next))
+            }
+            UpdateOutcome::NoOp => Err(refused(Error::NotNewer { latest: trusted.height, found: target })),
+        }
+    }
+
+    /// The addresses behind the trusted set's hash, from the header that was trusted.
+    async fn trusted_validators(&self, endpoint: &Endpoint, trusted: &State) -> Result<ValidatorSet, AdapterError> {
+        const OPERATION: &str = "eth_getBlockByNumber";
+        let height = trusted.height.number();
+        let block = endpoint.call(OPERATION, json!([format!("{height:#x}"), false])).await;
+        let raw = block
+            .and_then(|block| RawHeader::read_at(self.chain.config.consensus, height, &block))
+            .map_err(|e| e.into_adapter(endpoint.label(), OPERATION))?;
+        let header = Header::decode(self.kind(), &raw.rlp).map_err(|e| verification(endpoint, OPERATION, e))?;
+        let validators = header.extra.validators;
+        if validators.hash() != trusted.consensus.set_hash {
+            return Err(AdapterError::Inconsistent {
+                endpoint: endpoint.label().to_owned(),
+                field: "validators of the trusted header",
+                expected: trusted.consensus.set_hash.to_string(),
+                found: validators.hash().to_string(),
+            });
+        }
+        Ok(validators)
+    }
+
+    /// What lies in the slots under a trusted root, each proven, with the nodes that prove it.
+    async fn values(
+        &self,
+        endpoint: &Endpoint,
+        height: Height,
+        root: StateRoot,
+        slots: &[SlotKey],
+    ) -> Result<Vec<Proven>, AdapterError> {
+        const OPERATION: &str = "eth_getProof";
+        let keys: Vec<String> = slots.iter().map(|slot| hex_data(slot.as_bytes())).collect();
+        let parameters = json!([hex_data(self.router.as_slice()), keys, format!("{:#x}", height.number())]);
+        let answer = match endpoint.call(OPERATION, parameters).await {
+            Ok(answer) => ProofAnswer::read(&answer, self.router, slots),
+            Err(refusal @ RpcError::Node { .. }) => {
+                // A node that is behind says so in words of its own.
+                let found = View::latest(endpoint).await?.height;
+                if found < height.number() {
+                    let (endpoint, expected) = (endpoint.label().to_owned(), height.number());
+                    return Err(AdapterError::Behind { endpoint, expected, found });
+                }
+                Err(refusal)
+            }
+            Err(other) => Err(other),
+        };
+        let answer = answer.map_err(|e| e.into_adapter(endpoint.label(), OPERATION))?.for_root(root);
+        let prove = |(slot, nodes): (SlotKey, Vec<Vec<u8>>)| {
+            let value = storage::prove(&Keccak256, root, &nodes, &slot)
+                .map_err(|e| verification(endpoint, "proof", Error::Proof(e)))?;
+            Ok(Proven { slot, value, nodes })
+        };
+        answer.slots.into_iter().map(prove).collect()
+    }
+
+    fn parameters(&self, router_code_hash: CodeHash) -> Parameters {
+        Parameters {
+            kind: self.kind(),
+            trust_level: self.params.trust_level,
+            router: light_client_crypto::Address::new(self.router.into_array()),
+            router_code_hash,
+            trusting_period_seconds: self.params.trusting_period_seconds,
+            clock_drift_seconds: self.params.clock_drift_seconds,
+        }
+    }
+
+    async fn bootstrap_at(&self, endpoint: &Endpoint, height: Option<Height>) -> Result<Bootstrap, AdapterError> {
+        let height = match height {
+            Some(height) => height,
+            None => Height::new(View::latest(endpoint).await?.height),
+        };
+        let refused = |error: Error| verification(endpoint, "bootstrap", error);
+        let (raw, proof) = self.block(endpoint, height).await?;
+        let header = Header::decode(self.kind(), &raw.rlp).map_err(refused)?;
+        let address = light_client_crypto::Address::new(self.router.into_array());
+        let account = account::prove_list(&Keccak256, header.state_root, &proof?.account, &address)
+            .map_err(|e| refused(Error::Proof(e)))?;
+        let account = account.ok_or_else(|| self.no_router(height, "no account"))?;
+        if let Some(expected) = self.params.code_hash
+            && account.code_hash != expected
+        {
+            return Err(AdapterError::Config {
+                key: "router",
+                expected: format!("a router whose code hashes to {expected}"),
+                found: account.code_hash.to_string(),
+            });
+        }
+        if account.code_hash.as_bytes() == keccak256([]).as_slice() {
+            return Err(self.no_router(height, "an account without code"));
+        }
+        let parameters = self.parameters(account.code_hash);
+        let validators = &header.extra.validators;
+        let consensus =
+            ConsensusState { storage_root: account.storage_root, time: header.time, set_hash: validators.hash() };
+        // Nobody vouches for the set yet; but what the set is said to have sealed, it must have sealed.
+        self.client.0.verify_header(&parameters, &consensus, &[], &header, now()).map_err(refused)?;
+        let state = State { height, client: ClientState::new(parameters, height, &consensus), consensus };
+        let addresses: Vec<String> =
+            validators.addresses().iter().map(|address| hex_data(address.as_bytes())).collect();
+        Ok(Bootstrap {
+            trusted: encoded(&state),
+            time: header.time,
+            fingerprint: vec![
+                ("chain id", self.chain.config.chain_id.to_string()),
+                ("height", height.to_string()),
+                ("block hash", raw.hash.to_string()),
+                ("time", header.time.to_string()),
+                ("validators", addresses.join(" ")),
+                ("router", self.router.to_checksum(None)),
+                ("router code hash", account.code_hash.to_string()),
+                ("router storage root", account.storage_root.to_string()),
+            ],
+        })
+    }
+
+    fn no_router(&self, height: Height, found: &str) -> AdapterError {
+        AdapterError::Config {
+            key: "router",
+            expected: format!("a contract at {} at height {height}", self.router),
+            found: found.to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl Prover for QbftProver {
+    fn client_type(&self) -> &ClientType {
+        &self.client_type
+    }
+
+    fn light_client(&self) -> &dyn ErasedLightClient {
+        &self.client
+    }
+
+    async fn bootstrap(&self, height: Option<Height>) -> Result<Bootstrap, AdapterError> {
+        self.chain.pool.attempt(|endpoint| async move { self.bootstrap_at(&endpoint, height).await }).await
+    }
+
+    /// Tries the target itself; where the trusted set does not reach it, because the set has changed too much in
+    /// between, the nearer half, until a height is found from which the search goes on.
+    async fn updates(
+        &self,
+        trusted: &TrustedState,
+        target: Height,
+        now: Timestamp,
+    ) -> Result<Vec<VerifiedUpdate>, AdapterError> {
+        let mut state = decoded(trusted)?;
+        if target < state.height {
+            let error = Error::NotNewer { latest: state.height, found: target };
+            return Err(own_state("update", error));
+        }
+        let mut updates = Vec::new();
+        let mut goal = target;
+        for _ in 0..MAX_PROBES {
+            if state.height == target || updates.len() >= MAX_UPDATES {
+                break;
+            }
+            let (from, to) = (&state, goal);
+            let step = self.chain.pool.attempt(|endpoint| async move { self.update(&endpoint, from, to, now).await });
+            match step.await {
+                Ok((update, next)) => {
+                    updates.push(update);
+                    state = next;
+                    goal = target;
+                }
+                Err(error) if error.kind() == AdapterErrorKind::InsufficientTrust => {
+                    match nearer(state.height, goal) {
+                        Some(middle) => goal = middle,
+                        // Not even the next block: the set shrank, and its vote headers are needed.
+                        None => return Err(error),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if state.height == target {
+            return Ok(updates);
+        }
+        Err(AdapterError::Refused {
+            operation: "update",
+            reason: format!(
+                "expected a way from height {} to {target} in {MAX_UPDATES} updates, found one to {} only: ask for a \
+                 nearer height first",
+                trusted.height, state.height
+            ),
+        })
+    }
+
+    async fn plan(&self, _claims: &[Claim], since: Height) -> Result<Plan, AdapterError> {
+        Ok(Plan::Ready(since))
+    }
+
+    /// The trie's key: neighbours in the trie share the most nodes.
+    fn sort_key(&self, path: &MerklePath) -> Vec<u8> {
+        keccak256(slot_of(path)).to_vec()
+    }
+
+    async fn prove(&self, trusted: &TrustedState, claims: &[Claim]) -> Result<VerifiedProof, AdapterError> {
+        let state = decoded(trusted)?;
+        let slots = &slots_of(claims)?;
+        let (height, root) = (state.height, state.consensus.storage_root);
+        let values = self
+            .chain
+            .pool
+            .attempt(|endpoint| async move { self.values(&endpoint, height, root, slots).await })
+            .await?;
+        // The values are proven: that a claim does not hold is no fault of the node's.
+        let lists: Vec<(SlotKey, &[Vec<u8>])> = values.iter().map(|v| (v.slot, v.nodes.as_slice())).collect();
+        let proof = MembershipProof::new(&Keccak256, state.consensus, &lists).map_err(|e| own_state("proof", e))?;
+        let view = Trusted { height, client: &state.client, consensus: &state.consensus };
+        let time = self.client.0.verify(view, &proof, claims).map_err(|e| own_state("proof", e))?;
+        Ok(VerifiedProof { height, proof: proof.encode(), time })
+    }
+
+    async fn decide(&self, trusted: &TrustedState, claims: &[Claim]) -> Result<Vec<bool>, AdapterError> {
+        let state = decoded(trusted)?;
+        let (height, root) = (state.height, state.consensus.storage_root);
+        let mut verdicts = Vec::with_capacity(claims.len());
+        for part in claims.chunks(MAX_CLAIMS) {
+            let slots = &slots_of(part)?;
+            let values = self
+                .chain
+                .pool
+                .attempt(|endpoint| async move { self.values(&endpoint, height, root, slots).await })
+                .await?;
+            verdicts.extend(part.iter().zip(&values).map(|(claim, proven)| match &claim.expected {
+                Expected::Present(value) => proven.value.as_ref().is_some_and(|found| found.as_slice() == value),
+                Expected::Absent => proven.value.is_none(),
+            }));
+        }
+        Ok(verdicts)
+    }
+}
+
+/// What lies in a slot, and the nodes that prove it.
+struct Proven {
+    slot: SlotKey,
+    value: Option<[u8; 32]>,
+    nodes: Vec<Vec<u8>>,
+}
+
+/// A height between the two, nearer to the first; `None` when they are neighbours.
+fn nearer(from: Height, to: Height) -> Option<Height> {
+    let middle = from.number() + to.number().checked_sub(from.number())? / 2;
+    (middle > from.number()).then(|| Height::with_revision(to.revision(), middle))
+}
+
+fn slots_of(claims: &[Claim]) -> Result<Vec<SlotKey>, AdapterError> {
+    if claims.len() > MAX_CLAIMS {
+        let error = ProofError::TooManyClaims { maximum: MAX_CLAIMS, found: claims.len() };
+        return Err(own_state("proof", Error::Proof(error)));
+    }
+    let slot = |claim: &Claim| match claim.path.elements() {
+        [path] => Ok(SlotKey::new(sha256(&[path]))),
+        other => Err(own_state("proof", Error::PathMalformed { found: other.len() })),
+    };
+    claims.iter().map(slot).collect()
+}
+
+fn slot_of(path: &MerklePath) -> [u8; 32] {
+    let parts: Vec<&[u8]> = path.elements().iter().map(Vec::as_slice).collect();
+    sha256(&parts)
+}
+
+fn decoded(trusted: &TrustedState) -> Result<State, AdapterError> {
+    Ok(State {
+        height: trusted.height,
+        client: ClientState::decode(&trusted.client).map_err(|e| own_state("trusted client state", e))?,
+        consensus: ConsensusState::decode(&trusted.consensus).map_err(|e| own_state("trusted consensus state", e))?,
+    })
+}
+
+fn encoded(state: &State) -> TrustedState {
+    TrustedState { height: state.height, client: state.client.encode(), consensus: state.consensus.encode() }
+}
+
+fn verification(
+    endpoint: &Endpoint,
+    operation: &'static str,
+    error: impl Fault + Send + Sync + 'static,
+) -> AdapterError {
+    AdapterError::Verification { endpoint: endpoint.label().to_owned(), operation, source: ErasedError::new(error) }
+}
+
+/// A rule that is broken by what we were given or by the proven state, not by a node.
+fn own_state(operation: &'static str, error: impl Fault + Send + Sync + 'static) -> AdapterError {
+    let endpoint = "the trusted state".to_owned();
+    AdapterError::Verification { endpoint, operation, source: ErasedError::new(error) }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_seconds(since.as_secs())
+}
