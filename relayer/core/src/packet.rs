@@ -94,8 +94,6 @@ closed! {
         RefusedByChain = "refused-by-chain",
         /// The packet breaks the rules of packets.
         InvalidPacket = "invalid-packet",
-        /// The operator's configuration has to change.
-        Configuration = "configuration",
         /// An operator parked it.
         Operator = "operator",
     }
@@ -142,4 +140,134 @@ pub struct PacketRow {
     pub refusals: u32,
     /// When the state last changed.
     pub since: UnixMillis,
+}
+
+impl PacketRow {
+    /// The row of a packet that an event told of.
+    pub fn announced(sequence: Sequence, told: Told, now: UnixMillis) -> Self {
+        Self {
+            sequence,
+            state: PacketState::Announced,
+            commitment: told.commitment,
+            timeout_seconds: told.timeout_seconds,
+            body_bytes: told.body_bytes,
+            sent_height: told.height,
+            acknowledgement_height: None,
+            waiting: Waiting::Turn,
+            parked: None,
+            next_try: now,
+            tries: 0,
+            refusals: 0,
+            since: now,
+        }
+    }
+
+    /// The row of a packet that the proven next sequence says exists, and that no event told of.
+    pub fn missing(sequence: Sequence, now: UnixMillis) -> Self {
+        let told = Told {
+            commitment: CommitmentHash::default(),
+            timeout_seconds: 0,
+            body_bytes: 0,
+            height: Height::default(),
+        };
+        let announced = Self::announced(sequence, told, now);
+        Self { state: PacketState::Missing, waiting: Waiting::Event, ..announced }
+    }
+
+    /// Takes the row to a later state, and starts counting attempts anew. A state never goes back: an earlier one, or
+    /// another one once the packet is settled, changes nothing and is `false`.
+    pub fn advance(&mut self, to: PacketState, now: UnixMillis) -> bool {
+        if to <= self.state || self.state.is_settled() {
+            return false;
+        }
+        self.state = to;
+        self.waiting = if to.is_settled() { Waiting::Nothing } else { Waiting::Turn };
+        self.parked = None;
+        self.next_try = now;
+        self.tries = 0;
+        self.refusals = 0;
+        self.since = now;
+        true
+    }
+
+    /// Replaces what an event told before: possible while nothing is proven.
+    pub fn retell(&mut self, told: Told, now: UnixMillis) -> bool {
+        if !matches!(self.state, PacketState::Missing | PacketState::Announced) || self.commitment == told.commitment {
+            return false;
+        }
+        *self = Self::announced(self.sequence, told, now);
+        true
+    }
+
+    /// Makes it wait for a person.
+    pub fn park(&mut self, reason: Parked) {
+        self.waiting = Waiting::Person;
+        self.parked = Some(reason);
+    }
+
+    /// Lets it go on after a person looked at it; `false` when it was not parked.
+    pub fn resume(&mut self, now: UnixMillis) -> bool {
+        if self.parked.take().is_none() {
+            return false;
+        }
+        self.waiting = Waiting::Look;
+        self.next_try = now;
+        self.tries = 0;
+        self.refusals = 0;
+        true
+    }
+}
+
+/// What an event tells of a packet: claims, every one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The commitment of the packet told of.
+    pub commitment: CommitmentHash,
+    /// Its timeout, in Unix seconds.
+    pub timeout_seconds: u64,
+    /// The length of its body, in bytes.
+    pub body_bytes: u32,
+    /// The source's height.
+    pub height: Height,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(byte: u8) -> Told {
+        Told { commitment: CommitmentHash::new([byte; 32]), timeout_seconds: 9, body_bytes: 1, height: Height::new(3) }
+    }
+
+    #[test]
+    fn words_are_closed() {
+        for state in PacketState::ALL {
+            assert_eq!(PacketState::from_word(state.as_str()), Some(*state));
+        }
+        assert_eq!(PacketState::from_word("lost"), None);
+    }
+
+    #[test]
+    fn states_never_go_back() {
+        for (i, &from) in PacketState::ALL.iter().enumerate() {
+            for (j, &to) in PacketState::ALL.iter().enumerate() {
+                let mut row = PacketRow::announced(Sequence::FIRST, told(1), UnixMillis::new(0));
+                row.state = from;
+                let moves = row.advance(to, UnixMillis::new(1));
+                assert_eq!(moves, j > i && !from.is_settled(), "{from} to {to}");
+                assert_eq!(row.state, if moves { to } else { from });
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_proven_is_not_retold() {
+        let now = UnixMillis::new(5);
+        let mut row = PacketRow::missing(Sequence::FIRST, now);
+        assert!(row.retell(told(1), now) && row.state == PacketState::Announced);
+        assert!(!row.retell(told(1), now));
+        assert!(row.retell(told(2), now));
+        assert!(row.advance(PacketState::Sent, now));
+        assert!(!row.retell(told(3), now) && row.commitment == CommitmentHash::new([2; 32]));
+    }
 }

@@ -122,10 +122,12 @@ pub struct Evidence {
     pub end: End,
     /// The height it is at.
     pub height: Height,
+    /// The batch it went into.
+    pub batch: u64,
+    /// The step it proves; none for an update.
+    pub step: Option<Step>,
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// The steps it proves; none for an update.
-    pub items: Vec<Item>,
 }
 
 /// One change of what is remembered. A list of them is applied as a whole or not at all, and applying the same list

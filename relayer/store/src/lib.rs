@@ -1,9 +1,9 @@
 //! What the relayer remembers: the [`Store`] trait, in memory and in SQLite.
 
 mod error;
+mod memory;
 mod store;
 
 pub use error::StoreError;
-pub use store::{
-    AttemptView, DirectionRecord, Guard, MAX_PAGE, OpenNonce, PacketQuery, PacketView, PathRecord, SignerRecord, Store,
-};
+pub use memory::MemoryStore;
+pub use store::{AttemptView, Guard, MAX_PAGE, PacketQuery, PacketView, Store};

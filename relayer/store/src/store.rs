@@ -2,62 +2,12 @@ use crate::StoreError;
 use async_trait::async_trait;
 use light_client::{Height, Packet, Sequence};
 use relayer_core::{
-    Attempt, Direction, End, Lease, NonceEnd, PacketRow, PacketState, PathId, Purpose, SignerId, Step, Trusted,
+    Attempt, Direction, End, Lease, NonceEnd, PacketRow, PacketState, PathId, PathStart, SignerId, SignerStart, Step,
     UnixMillis, Waiting, Write,
 };
 
 /// The most rows that one question for packets, attempts or evidence returns.
 pub const MAX_PAGE: u32 = 1_000;
-
-/// What a path's machine starts from; its size grows with the unsettled packets only.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PathRecord {
-    /// Both directions.
-    pub directions: [DirectionRecord; 2],
-    /// Events of `a` and `b` were read up to here.
-    pub cursors: [Option<Height>; 2],
-    /// The latest states of `a` and `b` that were verified here.
-    pub views: [Option<Trusted>; 2],
-    /// The last batch number given out.
-    pub last_batch: u64,
-    /// Batches whose nonces are still open.
-    pub open: Vec<Purpose>,
-}
-
-/// One direction of a [`PathRecord`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DirectionRecord {
-    /// Every packet up to this number is known.
-    pub known_through: u64,
-    /// The settled packets beyond that number.
-    pub settled_beyond: Vec<u64>,
-    /// The unsettled packets, by number.
-    pub pending: Vec<PacketRow>,
-    /// How many packets are in each state, in the order of [`PacketState::ALL`].
-    pub counts: [u64; PacketState::ALL.len()],
-}
-
-/// What a signer's machine starts from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SignerRecord {
-    /// The greatest nonce ever taken here.
-    pub last_nonce: Option<u64>,
-    /// Nonces that are not settled, in order.
-    pub open: Vec<OpenNonce>,
-}
-
-/// A nonce that is not settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenNonce {
-    /// The nonce.
-    pub nonce: u64,
-    /// What it is for; `None` when it only fills a hole.
-    pub purpose: Option<Purpose>,
-    /// The encoded calls.
-    pub messages: Vec<u8>,
-    /// The transactions signed for it, in order.
-    pub attempts: Vec<Attempt>,
-}
 
 /// Which packets are asked for; newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,11 +92,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Fenced`] when the guard's lease has changed hands.
     async fn apply(&self, guard: &Guard, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// What a path's machine starts from.
-    async fn path(&self, path: &PathId) -> Result<PathRecord, StoreError>;
+    /// What a path's machine starts from; the cost grows with the unsettled packets only.
+    async fn path(&self, path: &PathId) -> Result<PathStart, StoreError>;
 
     /// What a signer's machine starts from.
-    async fn signer(&self, signer: &SignerId) -> Result<SignerRecord, StoreError>;
+    async fn signer(&self, signer: &SignerId) -> Result<SignerStart, StoreError>;
 
     /// The bodies of packets, in the order asked for; `None` for a packet that is missing or unknown.
     async fn bodies(

@@ -1,0 +1,1 @@
+//! NOTE to the owner of relayer-store: the integrator is writing this SQLite store right now (10:56), from memory.rs. Please go straight on to relayer-engine; wire `mod sqlite` only when this note is gone.
