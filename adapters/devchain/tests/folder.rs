@@ -1,0 +1,187 @@
+//! A chain in a folder: kept, replayed, cut, refused.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use adapter_devchain::{Chain, ChainConfig, ChainError, Fork, LOG_FILE};
+use alloy_primitives::{Address, Bytes, TxKind};
+use support::*;
+
+const CHILD_FOLDER: &str = "DEVCHAIN_TEST_FOLDER";
+
+fn open(folder: &Path) -> Result<Chain, ChainError> {
+    Chain::in_folder(config(), folder)
+}
+
+fn headers(chain: &Chain) -> Vec<Bytes> {
+    (0..=chain.latest()).map(|height| chain.raw_header(height).expect("sealed")).collect()
+}
+
+/// Votes, rounds, contracts and values: a bit of everything.
+fn fill(chain: &Chain) {
+    let contract = deploy(chain, 0, NOW);
+    let keys = chain.config().account_keys();
+    chain.propose(chain.config().validator_keys()[4].address(), true, None).expect("known voters");
+    let first = chain.validators_at(0).expect("genesis")[3];
+    for nonce in 0..6 {
+        chain.submit(&signed(&keys[1], legacy(nonce, TxKind::Call(contract), store(nonce, 1)))).expect("taken");
+        chain.submit(&signed(&keys[2], eip1559(nonce, TxKind::Call(Address::ZERO), 5, 1))).expect("taken");
+        chain.set_online(first, nonce != 2).expect("known");
+        chain.seal_block(NOW + nonce).expect("sealed");
+    }
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join(LOG_FILE)
+}
+
+#[test]
+fn a_chain_is_replayed_and_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let before = {
+        let chain = open(folder.path()).expect("a new chain");
+        fill(&chain);
+        headers(&chain)
+    };
+    let chain = open(folder.path()).expect("the same chain");
+    assert_eq!(headers(&chain), before);
+    assert_eq!(chain.validators_at(chain.latest()).expect("sealed").len(), 5);
+    chain.seal_block(NOW + 9).expect("goes on");
+    let after = headers(&chain);
+    drop(chain);
+    assert_eq!(headers(&open(folder.path()).expect("again")), after);
+
+    // The same course in memory gives the same bytes.
+    let twin = Chain::in_memory(config()).expect("a chain");
+    fill(&twin);
+    assert_eq!(headers(&twin), before);
+}
+
+#[test]
+fn whatever_a_kill_leaves_of_the_last_write_is_cut_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chain = open(folder.path()).expect("a new chain");
+    let mut ends = vec![fs::metadata(log(folder.path())).expect("a log").len()];
+    let contract = deploy(&chain, 0, NOW);
+    ends.push(fs::metadata(log(folder.path())).expect("a log").len());
+    let key = &chain.config().account_keys()[1];
+    for nonce in 0..3 {
+        chain.submit(&signed(key, legacy(nonce, TxKind::Call(contract), store(nonce, 1)))).expect("taken");
+        chain.seal_block(NOW).expect("sealed");
+        ends.push(fs::metadata(log(folder.path())).expect("a log").len());
+    }
+    let whole = headers(&chain);
+    drop(chain);
+    let bytes = fs::read(log(folder.path())).expect("a log");
+    for length in 0..=bytes.len() {
+        // All lengths near the ends of records, and a sample of the others.
+        let near = ends.iter().any(|end| (*end as usize).abs_diff(length) < 16);
+        if !near && length % 97 != 0 {
+            continue;
+        }
+        let cut = tempfile::tempdir().expect("a folder");
+        fs::write(log(cut.path()), &bytes[..length]).expect("written");
+        let chain = open(cut.path()).unwrap_or_else(|error| panic!("{length} bytes: {error}"));
+        let kept = ends.iter().skip(1).filter(|end| **end as usize <= length).count() as u64;
+        assert_eq!(chain.latest(), kept, "{length} bytes");
+        assert_eq!(headers(&chain), whole[..=kept as usize]);
+        chain.seal_block(NOW).expect("goes on");
+        drop(chain);
+        assert_eq!(open(cut.path()).expect("again").latest(), kept + 1);
+    }
+    // After a power cut the end may be zeros.
+    let zeros = tempfile::tempdir().expect("a folder");
+    fs::write(log(zeros.path()), [bytes.as_slice(), &[0; 500]].concat()).expect("written");
+    assert_eq!(headers(&open(zeros.path()).expect("cut")), whole);
+}
+
+#[test]
+fn a_flipped_bit_before_the_end_is_named_and_nothing_is_cut() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(&open(folder.path()).expect("a new chain"));
+    let good = fs::read(log(folder.path())).expect("a log");
+    let mut bad = good.clone();
+    bad[300] ^= 1;
+    fs::write(log(folder.path()), &bad).expect("written");
+    let failure = open(folder.path()).expect_err("corrupt");
+    assert!(matches!(failure, ChainError::CorruptLog { offset: 40, .. }), "{failure}");
+    assert_eq!(fs::read(log(folder.path())).expect("a log"), bad);
+}
+
+#[test]
+fn a_folder_of_another_chain_or_in_use_is_refused_untouched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chain = open(folder.path()).expect("a new chain");
+    chain.seal_block(NOW).expect("sealed");
+    let failure = open(folder.path()).expect_err("in use");
+    assert!(matches!(failure, ChainError::FolderInUse { .. }), "{failure}");
+    drop(chain);
+    let bytes = fs::read(log(folder.path())).expect("a log");
+    for other in [
+        ChainConfig { chain_id: 1338, ..config() },
+        ChainConfig { seed: "other".to_owned(), ..config() },
+        ChainConfig { fork: Fork::Berlin, ..config() },
+        ChainConfig { epoch: 7, ..config() },
+        ChainConfig { accounts: 9, ..config() },
+        ChainConfig { gas_limit: 50_000_000, ..config() },
+    ] {
+        let failure = Chain::in_folder(other, folder.path()).expect_err("another chain");
+        assert!(matches!(failure, ChainError::OtherChain { .. }), "{failure}");
+    }
+    assert_eq!(fs::read(log(folder.path())).expect("a log"), bytes);
+    fs::write(log(folder.path()), b"these are my holiday notes, do not delete them").expect("written");
+    let failure = open(folder.path()).expect_err("not a log");
+    assert!(matches!(failure, ChainError::LogHeader { .. }), "{failure}");
+    fs::write(log(folder.path()), b"notes").expect("written");
+    open(folder.path()).expect_err("not a log");
+    assert_eq!(fs::read(log(folder.path())).expect("notes"), b"notes");
+}
+
+/// Not a test of its own: the process that the next one kills.
+#[test]
+fn child_that_seals_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
+    let chain = open(Path::new(&folder)).expect("a chain");
+    let key = &chain.config().account_keys()[0];
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        let nonce = chain.next_nonce(key.address());
+        chain.submit(&signed(key, legacy(nonce, TxKind::Create, init_code(&store_runtime())))).expect("taken");
+        let block = chain.seal_block(NOW).expect("sealed");
+        // What was seen by anybody must still be there after the kill.
+        fs::write(Path::new(&folder).join("seen"), format!("{} {}", block.number, block.hash)).expect("written");
+    }
+}
+
+#[test]
+fn what_was_seen_survives_kill_nine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut latest = 0;
+    for round in 0..4 {
+        let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "child_that_seals_until_it_is_killed"])
+            .env(CHILD_FOLDER, folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a child");
+        let seen = || {
+            let text = fs::read_to_string(folder.path().join("seen")).ok()?;
+            let (number, hash) = text.split_once(' ')?;
+            Some((number.parse::<u64>().ok()?, hash.to_owned()))
+        };
+        eventually("a few blocks", || seen().is_some_and(|(number, _)| number >= latest + 3 + round));
+        child.kill().expect("SIGKILL");
+        child.wait().expect("ended");
+        let chain = open(folder.path()).expect("replayed");
+        // The file of the test itself may be torn, the log must not be.
+        if let Some((number, hash)) = seen().filter(|(_, hash)| hash.len() == 66) {
+            assert!(chain.latest() >= number);
+            assert_eq!(chain.hash(number).expect("kept").to_string(), hash);
+        }
+        latest = chain.latest();
+    }
+}
