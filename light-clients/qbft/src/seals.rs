@@ -1,9 +1,18 @@
-use crate::{Error, ValidatorSet};
+use crate::{Error, Header, Qbft, ValidatorSet};
 use alloc::vec::Vec;
-use light_client_crypto::{Address, RecoverSuite, SIGNATURE_BYTES, Signature};
+use light_client_crypto::{Address, HashSuite, RecoverSuite, SIGNATURE_BYTES, Signature};
 
 /// The length of a commit seal: r 32 ‖ s 32 ‖ v 1, v being 0 or 1.
 pub const SEAL_BYTES: usize = SIGNATURE_BYTES;
+
+impl<H: HashSuite, R: RecoverSuite> Qbft<H, R> {
+    /// Who signed each seal of a header, member of any set or not: for people to look at, never to decide by.
+    pub fn sealers(&self, header: &Header<'_>) -> Vec<Result<Address, Error>> {
+        let digest = header.commit_digest(self.hashes());
+        let seals = header.extra.seals.iter().enumerate();
+        seals.map(|(index, seal)| recover_signer(self.signatures(), &digest, index, seal)).collect()
+    }
+}
 
 /// The signers of `seals`, every one of which, surplus included, must be by another member of `set`.
 ///
@@ -20,14 +29,7 @@ pub(crate) fn recover_signers<R: RecoverSuite>(
 ) -> Result<Vec<Address>, Error> {
     let mut signers = Vec::new();
     for (index, seal) in seals.iter().enumerate() {
-        let bytes = <&[u8; SEAL_BYTES]>::try_from(*seal).map_err(|_| Error::SealLength { index, found: seal.len() })?;
-        let signature = Signature::from_bytes(bytes);
-        if suite.is_high_s(&signature.s) {
-            // Distinguishes what is malleated from what is no number at all.
-            suite.recover(digest, &signature).map_err(|source| Error::SealMalformed { index, source })?;
-            return Err(Error::SealHighS { index });
-        }
-        let signer = suite.recover(digest, &signature).map_err(|source| Error::SealMalformed { index, source })?;
+        let signer = recover_signer(suite, digest, index, seal)?;
         if !set.contains(&signer) {
             return Err(Error::SignerUnknown { found: signer });
         }
@@ -37,4 +39,12 @@ pub(crate) fn recover_signers<R: RecoverSuite>(
         signers.push(signer);
     }
     Ok(signers)
+}
+
+fn recover_signer<R: RecoverSuite>(suite: &R, digest: &[u8; 32], index: usize, seal: &[u8]) -> Result<Address, Error> {
+    let bytes = <&[u8; SEAL_BYTES]>::try_from(seal).map_err(|_| Error::SealLength { index, found: seal.len() })?;
+    let signature = Signature::from_bytes(bytes);
+    let signer = suite.recover(digest, &signature).map_err(|source| Error::SealMalformed { index, source })?;
+    // Only after it recovered: what is no number at all is malformed and not malleated.
+    if suite.is_high_s(&signature.s) { Err(Error::SealHighS { index }) } else { Ok(signer) }
 }
