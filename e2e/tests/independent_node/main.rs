@@ -1,6 +1,8 @@
 //! Scenarios on the independent node. Their names begin with `independent_node`, by which `e2e/test.sh` gives them a
 //! part of their own: they need Go.
 
+mod client;
+
 use alloy_primitives::Address;
 use e2e::node::{Forgery, Fork, Node, Options};
 use e2e::wait;
