@@ -1,0 +1,161 @@
+use crate::{
+    args,
+    config::{self, AccountName, Config, ConfigError, EndpointUrl, KeySource, PasswordSource, Problem},
+    error::CliError,
+    keys::Keys,
+    output::Output,
+};
+use serde::Serialize;
+use std::{collections::BTreeSet, fmt, path::Path};
+
+/// What `check` found.
+#[derive(Default, Serialize)]
+pub(crate) struct Report {
+    /// Nothing may be wrong.
+    ok: bool,
+    problems: Vec<Problem>,
+    /// What is as it should be.
+    facts: Vec<String>,
+    /// What deserves a look and keeps nothing from working.
+    warnings: Vec<String>,
+}
+
+/// Says everything that is wrong at once.
+pub(crate) async fn run(args: &args::Check, config_path: &Path, output: Output) -> Result<(), CliError> {
+    let mut report = Report::default();
+    match config::load(config_path) {
+        Ok(config) => {
+            offline(&config, &mut report);
+            if args.online && report.problems.is_empty() {
+                crate::online::check(&config, &mut report).await;
+            }
+        }
+        Err(error) => report.problems = error.problems,
+    }
+    report.ok = report.problems.is_empty();
+    output.answer(&report)?;
+    if report.ok {
+        return Ok(());
+    }
+    // The problems are on standard output; the status tells scripts.
+    Err(CliError::Told(3))
+}
+
+/// What can be checked on this machine: the files and variables that the configuration names.
+fn offline(config: &Config, report: &mut Report) {
+    let paths = config.paths.len();
+    report.fact(format!("{} chains, {paths} paths, {} keys are configured", config.chains.len(), config.keys.len()));
+    if paths == 0 {
+        report.warn("no path is configured: there is nothing to relay".into());
+    }
+    let in_paths: BTreeSet<_> =
+        config.paths.values().flat_map(|path| path.ends.iter().map(|end| end.chain.as_str())).collect();
+    for (name, chain) in &config.chains {
+        if !in_paths.contains(name.as_str()) {
+            report.warn(format!("chain {name} is in no path"));
+            continue;
+        }
+        let mut names: Vec<(String, &str)> = vec![("transactions.signer".into(), chain.signer.as_str())];
+        let accounts = chain.governance.members.iter().enumerate();
+        names.extend(accounts.filter_map(|(index, account)| match account {
+            AccountName::Key(name) => Some((format!("governance.members[{index}]"), name.as_str())),
+            AccountName::Address(_) => None,
+        }));
+        names.extend(chain.custodians.iter().enumerate().filter_map(|(index, (_, account))| match account {
+            AccountName::Key(name) => Some((format!("receipts.custodians[{index}].account"), name.as_str())),
+            AccountName::Address(_) => None,
+        }));
+        for (key, name) in names {
+            if let Err((expected, found)) = usable(config, name) {
+                report.problem(&chain.file, format!("{key} = {name:?}"), expected, found);
+            }
+        }
+        for (index, endpoint) in chain.endpoints.iter().enumerate() {
+            if let EndpointUrl::Variable(variable) = &endpoint.url {
+                let text = std::env::var(variable).unwrap_or_default();
+                if reqwest::Url::parse(&text).is_err() {
+                    let key = format!("endpoints[{index}].url_variable = {variable:?}");
+                    let found = if text.is_empty() { "none" } else { "another text" };
+                    report.problem(&chain.file, key, "a URL in that environment variable", found);
+                }
+            }
+            if let Some(file) = endpoint.authorities_file.as_ref().filter(|file| std::fs::read(file).is_err()) {
+                let key = format!("endpoints[{index}].authorities_file");
+                report.problem(&chain.file, key, "a file that can be read", file.display().to_string());
+            }
+        }
+        if chain.governance.delay.is_zero() {
+            report.warn(format!("chain {name}: governance.delay is 0: acts take effect at once; for development only"));
+        }
+        if chain.contracts.is_none() {
+            report.warn(format!("chain {name}: no contracts yet; run `lighterman deploy {name}`"));
+        }
+    }
+}
+
+/// Whether a key can be opened here, without asking anybody.
+fn usable(config: &Config, name: &str) -> Result<(), (&'static str, String)> {
+    match config.keys.get(name) {
+        None => Err(("a key under [keys] in relayer.toml", "none".into())),
+        Some(KeySource::Variable(variable)) => match Keys::new(config).open(name) {
+            Ok(_) => Ok(()),
+            Err(CliError::Key { source, .. }) => Err(("a private key in that key's variable", source.to_string())),
+            Err(error) => Err(("a private key in that key's variable", format!("{variable}: {error}"))),
+        },
+        Some(KeySource::Keystore { file, password }) => {
+            if !file.is_file() {
+                let advice = "its keystore file (`lighterman keys new NAME` makes one)";
+                return Err((advice, format!("no file {}", file.display())));
+            }
+            match password {
+                PasswordSource::Prompt => Ok(()),
+                PasswordSource::File(_) | PasswordSource::Variable(_) => match Keys::new(config).open(name) {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(("a keystore that its password opens", crate::error::Chain(&error).to_string())),
+                },
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Something is as it should be.
+    pub(crate) fn fact(&mut self, text: String) {
+        self.facts.push(text);
+    }
+
+    /// Something deserves a look.
+    pub(crate) fn warn(&mut self, text: String) {
+        self.warnings.push(text);
+    }
+
+    /// Something is wrong.
+    pub(crate) fn problem(
+        &mut self,
+        file: &Path,
+        key: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) {
+        self.problems.extend(ConfigError::one(file, key, expected, found).problems);
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fact in &self.facts {
+            writeln!(f, "ok       {fact}")?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "warning  {warning}")?;
+        }
+        for problem in &self.problems {
+            writeln!(f, "wrong    {problem}")?;
+        }
+        match self.problems.len() {
+            0 => f.write_str("the configuration is right"),
+            1 => f.write_str("1 problem"),
+            count => write!(f, "{count} problems"),
+        }
+    }
+}

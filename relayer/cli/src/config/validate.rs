@@ -1,0 +1,476 @@
+//! What the files must say beyond their form, each rule with its own message.
+
+use super::{
+    AccountName, ChainConfig, Config, Consensus, Contracts, Endpoint, EndpointUrl, GovernanceConfig, KeySource,
+    PasswordSource, PathConfig, PathEnd, Problem,
+    load::Source,
+    one_of,
+    problem::Problems,
+    schema::{ChainFile, KeyTable, PathFile, RelayerFile},
+    value,
+};
+use alloy_primitives::Address;
+use light_client::ClientId;
+use relayer_core::PathId;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const WEI_PER_GWEI: u128 = 1_000_000_000;
+const DAY: Duration = Duration::from_secs(86_400);
+/// The greatest number of endpoints of one chain.
+const MAX_ENDPOINTS: usize = 16;
+/// The greatest number of members that the governance contract takes.
+const MAX_MEMBERS: usize = 64;
+/// The longest delay that the governance contract takes.
+const MAX_DELAY: Duration = Duration::from_secs(90 * 86_400);
+/// The greatest number of packets in one transaction; more would not fit in blocks of 30 million gas.
+const MAX_BATCH_PACKETS: u64 = 100;
+
+/// Checks all files and adds what is wrong to `problems`; the configuration when nothing is in the way of making one.
+///
+/// `complete`: every file was read, so that a name that is not there is wrong.
+pub(super) fn validate(
+    folder: PathBuf,
+    relayer: Option<&Source<RelayerFile>>,
+    chain_files: &[Source<ChainFile>],
+    path_files: &[Source<PathFile>],
+    complete: bool,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
+    let chain_names: Vec<String> = chain_files.iter().map(|source| source.name.clone()).collect();
+    let key_names: Vec<String> =
+        relayer.map(|source| source.content.keys.keys().cloned().collect()).unwrap_or_default();
+    let keys_known = relayer.is_some();
+
+    let mut chains = BTreeMap::new();
+    for source in chain_files {
+        let mut found = source.problems();
+        duplicates_of_chain(source, chain_files, &mut found);
+        if let Some(chain) = chain(&folder, source, keys_known.then_some(key_names.as_slice()), &mut found) {
+            chains.insert(source.name.clone(), chain);
+        }
+        problems.extend(found.into_found());
+    }
+    let mut paths = BTreeMap::new();
+    for source in path_files {
+        let mut found = source.problems();
+        duplicates_of_path(source, path_files, &mut found);
+        if let Some(path) = path(source, complete.then_some(chain_names.as_slice()), &mut found) {
+            paths.insert(source.name.clone(), path);
+        }
+        problems.extend(found.into_found());
+    }
+    let source = relayer?;
+    let mut found = source.problems();
+    let config = self::relayer(&folder, source, &mut found);
+    problems.extend(found.into_found());
+    Some(Config { chains, paths, ..config? })
+}
+
+// The configuration without chains and paths.
+fn relayer(folder: &Path, source: &Source<RelayerFile>, found: &mut Problems<'_>) -> Option<Config> {
+    let file = &source.content;
+    if file.database.file.is_empty() {
+        found.add("database.file", "the name of a file", "\"\"");
+    }
+    let listen = match file.api.listen.parse::<SocketAddr>() {
+        Ok(listen) if listen.ip().is_loopback() || file.api.allow_other_hosts => Some(listen),
+        Ok(listen) => {
+            found.add(
+                "api.listen",
+                "an address of this machine only, like 127.0.0.1:9180 (or api.allow_other_hosts = true)",
+                format!("\"{listen}\""),
+            );
+            None
+        }
+        Err(_) => {
+            found.add("api.listen", "an IP address and a port, like 127.0.0.1:9180", format!("{:?}", file.api.listen));
+            None
+        }
+    };
+    if crate::logging::filter(&file.log.level).is_none() {
+        found.add("log.level", crate::logging::FILTER, format!("{:?}", file.log.level));
+    }
+    let mut keys = BTreeMap::new();
+    for (name, table) in &file.keys {
+        if let Some(key) = key(folder, name, table, found) {
+            keys.insert(name.clone(), key);
+        }
+    }
+    let poll = value::duration_between(&file.engine.poll_interval, SECOND / 100, 600 * SECOND);
+    let poll_interval = found.take("engine.poll_interval", poll);
+    let timeout = value::duration_between(&file.engine.call_timeout, SECOND, 600 * SECOND);
+    let call_timeout = found.take("engine.call_timeout", timeout);
+    limits(&file.limits, found);
+    Some(Config {
+        folder: folder.to_owned(),
+        database: folder.join(&file.database.file),
+        listen: listen?,
+        log_format: file.log.format,
+        log_level: file.log.level.clone(),
+        poll_interval: poll_interval?,
+        call_timeout: call_timeout?,
+        limits: file.limits.clone(),
+        keys,
+        chains: BTreeMap::new(),
+        paths: BTreeMap::new(),
+    })
+}
+
+fn limits(limits: &relayer_core::Limits, found: &mut Problems<'_>) {
+    let mut within = |key: &str, value: u64, least: u64, most: u64| {
+        if !(least..=most).contains(&value) {
+            found.add(format!("limits.{key}"), format!("a number from {least} to {most}"), value.to_string());
+        }
+    };
+    within("batch_packets", limits.batch_packets.into(), 1, MAX_BATCH_PACKETS);
+    within("batch_bytes", limits.batch_bytes.into(), 1_000, 10_000_000);
+    within("batch_gas", limits.batch_gas, 500_000, 10_000_000_000);
+    within("update_gas", limits.update_gas, 1, limits.batch_gas);
+    within("receive_gas", limits.receive_gas, 1, limits.batch_gas);
+    within("acknowledge_gas", limits.acknowledge_gas, 1, limits.batch_gas);
+    within("timeout_gas", limits.timeout_gas, 1, limits.batch_gas);
+    within("batches_in_flight", limits.batches_in_flight.into(), 1, 1_000);
+    within("open_nonces", limits.open_nonces.into(), 1, 1_000);
+    within("queued_batches", limits.queued_batches.into(), 1, 100_000);
+    within("event_blocks", limits.event_blocks, 1, 1_000_000);
+    within("look_packets", limits.look_packets.into(), 1, 10_000);
+    within("missing_packets", limits.missing_packets.into(), 1, 10_000);
+    within("back_off_first_millis", limits.back_off_first_millis, 1, limits.back_off_last_millis.max(1));
+    within("back_off_last_millis", limits.back_off_last_millis, 1, 86_400_000);
+    within("event_patience_millis", limits.event_patience_millis, 1, 3_600_000);
+    within("gap_check_millis", limits.gap_check_millis, 100, 3_600_000);
+    within("client_read_millis", limits.client_read_millis, 100, 3_600_000);
+    within("outcome_millis", limits.outcome_millis, 10, 3_600_000);
+    within("stuck_millis", limits.stuck_millis, 100, 86_400_000);
+    within("nonce_attempts", limits.nonce_attempts.into(), 1, 1_000);
+    within("refusals_before_parking", limits.refusals_before_parking.into(), 1, 1_000_000);
+    within("urgent_seconds", limits.urgent_seconds, 0, 86_400);
+    within("refresh_left_percent", limits.refresh_left_percent.into(), 10, 95);
+}
+
+fn key(folder: &Path, name: &str, table: &KeyTable, found: &mut Problems<'_>) -> Option<KeySource> {
+    let at = |key: &str| format!("keys.{name}.{key}");
+    for (key, value) in [("variable", &table.variable), ("password_variable", &table.password_variable)] {
+        if let Some(value) = value.as_deref().filter(|value| !is_variable_name(value)) {
+            // A person who put the key itself here shall not find it in a log.
+            let shown = if value.len() > 40 { "something longer".to_owned() } else { format!("{value:?}") };
+            found.add(at(key), "the name of an environment variable (letters, digits and _)", shown);
+            return None;
+        }
+    }
+    match (&table.keystore, &table.variable) {
+        (Some(file), None) => {
+            let password = match (&table.password_file, &table.password_variable) {
+                (None, None) => PasswordSource::Prompt,
+                (Some(file), None) => PasswordSource::File(folder.join(file)),
+                (None, Some(variable)) => PasswordSource::Variable(variable.clone()),
+                (Some(_), Some(_)) => {
+                    found.add(at("password_variable"), "password_file or password_variable", "both");
+                    return None;
+                }
+            };
+            Some(KeySource::Keystore { file: folder.join(file), password })
+        }
+        (None, Some(variable)) => {
+            if table.password_file.is_some() || table.password_variable.is_some() {
+                found.add(at("variable"), "no password for a key in a variable", "one");
+                return None;
+            }
+            Some(KeySource::Variable(variable.clone()))
+        }
+        (Some(_), Some(_)) => {
+            found.add(format!("keys.{name}"), "keystore or variable", "both");
+            None
+        }
+        (None, None) => {
+            found.add(format!("keys.{name}"), "keystore or variable", "neither");
+            None
+        }
+    }
+}
+
+fn is_variable_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn chain(
+    folder: &Path,
+    source: &Source<ChainFile>,
+    keys: Option<&[String]>,
+    found: &mut Problems<'_>,
+) -> Option<ChainConfig> {
+    let file = &source.content;
+    if file.chain_id == 0 || file.chain_id > u64::MAX / 2 - 36 {
+        // EIP-155 signs with 2 × id + 35 or 36.
+        found.add("chain_id", "a number from 1 to 2^63 - 37", file.chain_id.to_string());
+    }
+    let endpoints = endpoints(folder, file, found);
+    let consensus = Some(&file.consensus).and_then(|table| {
+        let period = value::duration_between(&table.trusting_period, SECOND, 3650 * DAY);
+        let drift = value::duration_between(&table.clock_drift, Duration::ZERO, DAY);
+        let trusting_period = found.take("consensus.trusting_period", whole_seconds(period, &table.trusting_period));
+        let clock_drift = found.take("consensus.clock_drift", whole_seconds(drift, &table.clock_drift));
+        let (kind, trust_level) = (table.kind, table.trust_level);
+        Some(Consensus { kind, trust_level, trusting_period: trusting_period?, clock_drift: clock_drift? })
+    });
+    let timeout = value::duration_between(&file.rpc.timeout, SECOND / 10, 300 * SECOND);
+    let rpc_timeout = found.take("rpc.timeout", timeout);
+    known_key("transactions.signer", &file.transactions.signer, keys, found);
+    transactions(file, found);
+    let governance = governance(file, keys, found);
+    let port_fits = (2..=128).contains(&file.receipts.port.len())
+        && file.receipts.port.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+#<>-[]".contains(&b));
+    if !port_fits {
+        let expected = "2 to 128 of the characters A-Z a-z 0-9 . _ + # < > - [ ]";
+        found.add("receipts.port", expected, format!("{:?}", file.receipts.port));
+    }
+    let custodians = custodians(file, keys, found);
+    let contracts = contracts(file, found);
+    Some(ChainConfig {
+        name: source.name.clone(),
+        file: source.file.clone(),
+        kind: file.kind,
+        chain_id: file.chain_id,
+        endpoints: endpoints?,
+        consensus: consensus?,
+        rpc_timeout: rpc_timeout?,
+        signer: file.transactions.signer.clone(),
+        fee: file.transactions.fee,
+        gas_price_wei: file.transactions.gas_price_wei,
+        max_gas_price_wei: file.transactions.max_gas_price_wei,
+        max_gas: file.transactions.max_gas,
+        min_balance_wei: u128::from(file.transactions.min_balance_gwei) * WEI_PER_GWEI,
+        governance: governance?,
+        port: file.receipts.port.clone(),
+        custodians: custodians?,
+        contracts: contracts?,
+    })
+}
+
+fn transactions(file: &ChainFile, found: &mut Problems<'_>) {
+    let table = &file.transactions;
+    if let Some(price) = table.gas_price_wei.filter(|price| *price > table.max_gas_price_wei) {
+        let expected = format!("at most max_gas_price_wei, {}", table.max_gas_price_wei);
+        found.add("transactions.gas_price_wei", expected, price.to_string());
+    }
+    if !(1_000_000..=10_000_000_000).contains(&table.max_gas) {
+        found.add("transactions.max_gas", "a number from 1000000 to 10000000000", table.max_gas.to_string());
+    }
+}
+
+fn whole_seconds(duration: Result<Duration, value::Unfit>, text: &str) -> Result<Duration, value::Unfit> {
+    let duration = duration?;
+    if duration.subsec_nanos() != 0 {
+        return value::unfit("whole seconds, as contracts count", text);
+    }
+    Ok(duration)
+}
+
+fn endpoints(folder: &Path, file: &ChainFile, found: &mut Problems<'_>) -> Option<Vec<Endpoint>> {
+    if file.endpoints.is_empty() || file.endpoints.len() > MAX_ENDPOINTS {
+        found.add("endpoints", format!("1 to {MAX_ENDPOINTS} of them"), file.endpoints.len().to_string());
+        return None;
+    }
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    let mut all_fit = true;
+    for (index, table) in file.endpoints.iter().enumerate() {
+        let at = |key: &str| format!("endpoints[{index}].{key}");
+        let url = match (&table.url, &table.url_variable) {
+            (Some(url), None) => found.take(&at("url"), value::url(url)).map(EndpointUrl::Plain),
+            (None, Some(variable)) if is_variable_name(variable) => Some(EndpointUrl::Variable(variable.clone())),
+            (None, Some(_)) => {
+                // What is there may be the URL itself, with its password.
+                found.add(
+                    at("url_variable"),
+                    "the name of an environment variable (letters, digits and _)",
+                    "another text",
+                );
+                None
+            }
+            (given, _) => {
+                let both = if given.is_some() { "both" } else { "neither" };
+                found.add(format!("endpoints[{index}]"), "url or url_variable", both);
+                None
+            }
+        };
+        let Some(url) = url else {
+            all_fit = false;
+            continue;
+        };
+        if endpoints.iter().any(|other| other.url == url) {
+            found.add(format!("endpoints[{index}]"), "each node once", "one again");
+            all_fit = false;
+        }
+        let authorities_file = table.authorities_file.as_ref().map(|file| folder.join(file));
+        endpoints.push(Endpoint { url, authorities_file });
+    }
+    all_fit.then_some(endpoints)
+}
+
+fn known_key(at: &str, name: &str, keys: Option<&[String]>, found: &mut Problems<'_>) {
+    if let Some(keys) = keys.filter(|keys| !keys.iter().any(|key| key == name)) {
+        let names = one_of(keys.iter());
+        found.add(at, format!("the name of a key under [keys] in relayer.toml: {names}"), format!("{name:?}"));
+    }
+}
+
+fn account(at: &str, text: &str, keys: Option<&[String]>, found: &mut Problems<'_>) -> Option<AccountName> {
+    let account = found.take(at, value::account(text))?;
+    if let AccountName::Key(name) = &account {
+        known_key(at, name, keys, found);
+    }
+    Some(account)
+}
+
+fn governance(file: &ChainFile, keys: Option<&[String]>, found: &mut Problems<'_>) -> Option<GovernanceConfig> {
+    let table = &file.governance;
+    let delay = value::duration_between(&table.delay, Duration::ZERO, MAX_DELAY);
+    let delay = found.take("governance.delay", whole_seconds(delay, &table.delay));
+    let count = table.members.len();
+    if count == 0 || count > MAX_MEMBERS {
+        found.add("governance.members", format!("1 to {MAX_MEMBERS} accounts"), count.to_string());
+        return None;
+    }
+    if table.threshold == 0 || usize::from(table.threshold) > count {
+        found.add("governance.threshold", format!("1 to {count}, the number of members"), table.threshold.to_string());
+    }
+    let mut members: Vec<AccountName> = Vec::new();
+    for (index, text) in table.members.iter().enumerate() {
+        let at = format!("governance.members[{index}]");
+        if let Some(member) = account(&at, text, keys, found) {
+            if members.contains(&member) {
+                found.add(at, "each member once", format!("{text:?} again"));
+            }
+            members.push(member);
+        }
+    }
+    Some(GovernanceConfig { members, threshold: table.threshold, delay: delay? })
+}
+
+fn custodians(
+    file: &ChainFile,
+    keys: Option<&[String]>,
+    found: &mut Problems<'_>,
+) -> Option<Vec<(alloy_primitives::B256, AccountName)>> {
+    let mut custodians: Vec<(alloy_primitives::B256, AccountName)> = Vec::new();
+    for (index, table) in file.receipts.custodians.iter().enumerate() {
+        let at = format!("receipts.custodians[{index}]");
+        let id = found.take(&format!("{at}.id"), value::name_or_hash(&table.id));
+        let account = account(&format!("{at}.account"), &table.account, keys, found);
+        let (Some(id), Some(account)) = (id, account) else { continue };
+        if id.is_zero() {
+            found.add(format!("{at}.id"), "an id other than zero", "zero");
+        }
+        if custodians.iter().any(|(other, _)| *other == id) {
+            found.add(format!("{at}.id"), "each warehouse once", format!("{:?} again", table.id));
+        }
+        custodians.push((id, account));
+    }
+    Some(custodians)
+}
+
+// The outer option: whether it is as it should be; the inner one: whether there is anything yet.
+fn contracts(file: &ChainFile, found: &mut Problems<'_>) -> Option<Option<Contracts>> {
+    let Some(table) = &file.contracts else { return Some(None) };
+    let genesis_hash = found.take("contracts.genesis_hash", value::hash(&table.genesis_hash));
+    let mut seen: Vec<(Address, &str)> = Vec::new();
+    let mut contract = |key: &'static str, text: &str| {
+        let address = found.take(&format!("contracts.{key}"), value::address(text))?;
+        if let Some((_, other)) = seen.iter().find(|(other, _)| *other == address) {
+            found.add(format!("contracts.{key}"), "an address of its own", format!("that of {other}"));
+        }
+        seen.push((address, key));
+        Some(address)
+    };
+    let governance = contract("governance", &table.governance);
+    let router = contract("router", &table.router);
+    let ledger = contract("ledger", &table.ledger);
+    let bridge = contract("bridge", &table.bridge);
+    Some(Some(Contracts {
+        genesis_hash: genesis_hash?,
+        height: table.height,
+        governance: governance?,
+        router: router?,
+        ledger: ledger?,
+        bridge: bridge?,
+    }))
+}
+
+fn duplicates_of_chain(source: &Source<ChainFile>, all: &[Source<ChainFile>], found: &mut Problems<'_>) {
+    // Told at the later of the two files only.
+    for other in all.iter().take_while(|other| other.name != source.name) {
+        if other.content.chain_id == source.content.chain_id {
+            let key = "chain_id";
+            found.add(
+                key,
+                "an id of its own",
+                format!("{}, as in chains/{}.toml", source.content.chain_id, other.name),
+            );
+        }
+        for (index, endpoint) in source.content.endpoints.iter().enumerate() {
+            let same = |one: &super::schema::EndpointTable| {
+                (&one.url, &one.url_variable) == (&endpoint.url, &endpoint.url_variable)
+            };
+            if other.content.endpoints.iter().any(same) {
+                let key = format!("endpoints[{index}]");
+                found.add(key, "a node of this chain", format!("one of chains/{}.toml", other.name));
+            }
+        }
+    }
+}
+
+fn path(source: &Source<PathFile>, chains: Option<&[String]>, found: &mut Problems<'_>) -> Option<PathConfig> {
+    let file = &source.content;
+    let mut end = |side: &str, chain: &str, client: &str| {
+        if let Some(chains) = chains.filter(|chains| !chains.iter().any(|name| name == chain)) {
+            let expected = format!("the name of a file under chains/: {}", one_of(chains.iter()));
+            found.add(format!("{side}.chain"), expected, format!("{chain:?}"));
+        }
+        match client.parse::<ClientId>() {
+            Ok(client) => Some(PathEnd { chain: chain.to_owned(), client }),
+            Err(error) => {
+                let expected = "lower-case words joined by '-', the last one a number, at most 64 bytes (like qbft-0)";
+                found.add(format!("{side}.client"), expected, format!("{client:?} ({error})"));
+                None
+            }
+        }
+    };
+    let a = end("a", &file.a.chain, &file.a.client);
+    let b = end("b", &file.b.chain, &file.b.client);
+    if file.a.chain == file.b.chain {
+        found.add("b.chain", "another chain than a.chain", format!("{:?}", file.b.chain));
+    }
+    let id = source.name.parse::<PathId>().map_err(|_| value::Unfit {
+        expected: "a file name of at most 64 lower-case letters, digits and '-', and .toml".into(),
+        found: format!("{:?}", source.name),
+    });
+    let id = found.take("", id);
+    Some(PathConfig { id: id?, enabled: file.enabled, ends: [a?, b?] })
+}
+
+fn duplicates_of_path(source: &Source<PathFile>, all: &[Source<PathFile>], found: &mut Problems<'_>) {
+    let ends = |file: &PathFile| {
+        [("a", file.a.chain.clone(), file.a.client.clone()), ("b", file.b.chain.clone(), file.b.client.clone())]
+    };
+    for other in all.iter().take_while(|other| other.name != source.name) {
+        for (side, chain, client) in ends(&source.content) {
+            if ends(&other.content).iter().any(|(_, c, id)| *c == chain && *id == client) {
+                let name = &other.name;
+                found.add(
+                    format!("{side}.client"),
+                    "a client that no other path uses",
+                    format!("{client:?} on {chain}, as in paths/{name}.toml"),
+                );
+            }
+        }
+    }
+}
