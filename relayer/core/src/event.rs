@@ -294,8 +294,6 @@ pub enum Action {
         sequence: Sequence,
         /// What is wanted.
         wanted: Wanted,
-        /// No event is expected before this height.
-        since: Height,
     },
     /// Tell the operator.
     Alert(Alert),

@@ -284,6 +284,17 @@ impl SignerMachine {
         }
     }
 
+    /// The batches that this machine answers for: whoever puts another in its place answers for those it does not know.
+    pub fn batches(&self) -> Vec<BatchId> {
+        let queued = self.queues.values().flatten().map(Submission::batch);
+        let signing = self.signing.iter().filter_map(|signing| match signing {
+            Signing::New(_, submission) => Some(submission.batch()),
+            Signing::Replacement { .. } | Signing::Hole(_) => None,
+        });
+        let open = self.open.values().filter_map(|open| open.purpose.as_ref().map(batch_of));
+        queued.chain(signing).chain(open).collect()
+    }
+
     fn next_nonce(&self) -> Option<u64> {
         let counted = self.next_final?;
         match self.last_nonce {

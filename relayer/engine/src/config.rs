@@ -1,6 +1,6 @@
-use adapter::{ChainReader, ChainWriter, Prover, TrustedState};
+use adapter::{ChainReader, ChainWriter, Prover};
 use light_client::{ClientId, Height};
-use relayer_core::{Limits, PathId};
+use relayer_core::{Limits, PathId, Trusted};
 use std::{sync::Arc, time::Duration};
 
 /// Everything an engine needs besides its store and its clock; constructed complete by whoever knows the chains.
@@ -44,9 +44,12 @@ pub struct PathEnd {
     pub prover: Arc<dyn Prover>,
     /// The client on this chain, which follows the other end.
     pub client: ClientId,
+    /// The prefix under which this chain's store is proven to the other, as registered there: one empty element for a
+    /// Router on an EVM chain. From the configuration, because what a node says of it is not proven.
+    pub store_prefix: Vec<Vec<u8>>,
     /// Events are looked for from this height on, when the store knows no later one: where the client was added.
     pub start_height: Height,
     /// What people agreed to trust of *this* chain when the clients were linked. Without it the state that the other
     /// end's client holds is taken on first use.
-    pub bootstrap: Option<TrustedState>,
+    pub bootstrap: Option<Trusted>,
 }

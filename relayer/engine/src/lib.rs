@@ -1,22 +1,26 @@
 //! Performs what the relayer's core decides: tasks that await, around machines that do not.
 //!
-//! The surface, of which this version publishes the types first:
-//!
-//! ```text
-//! Engine::start(config: EngineConfig, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<EngineHandle, EngineError>   (async)
-//! EngineHandle::status(&self) -> Arc<StatusSnapshot>
-//! EngineHandle::notices(&self) -> tokio::sync::broadcast::Receiver<Notice>
-//! EngineHandle::resume(&self, path: &PathId, direction: Direction, sequence: Sequence) -> bool   (async; parked packets)
-//! EngineHandle::stop(self)   (async; returns when everything under way is stored)
-//! ```
+//! One task watches each chain's head, one drives each path's machine, one each signer's. A task never waits for a
+//! chain: every call of an adapter runs beside it, within a time limit, and ends in one event. What a machine wants
+//! remembered is stored before anything after it is started, so that the process may be killed at any line.
 
 mod clock;
+mod codec;
 mod config;
+mod engine;
+mod error;
+mod path_task;
+mod perform;
+mod shared;
+mod signer_task;
 mod status;
 
 pub use clock::{Clock, SystemClock};
+pub use codec::CodecError;
 pub use config::{EngineConfig, PathEnd, PathHandles};
+pub use engine::{Engine, EngineHandle, EngineWatch};
+pub use error::EngineError;
 pub use status::{
-    ChainStatus, ClientStatus, DirectionStatus, NodeState, Notice, PathStatus, SignerStatus, StateCount, StatusSnapshot,
-    StepCount, WaitingCount,
+    ChainStatus, ClientStatus, DirectionStatus, NodeState, Notice, PathStatus, SignerStatus, StateCount,
+    StatusSnapshot, StepCount, WaitingCount,
 };

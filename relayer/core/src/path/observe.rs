@@ -340,13 +340,12 @@ impl PathMachine {
                     && let Work::Find(wanted) = entry.work(direction, time)
                     && !self.finding.contains(&(direction, *sequence, wanted))
                 {
-                    found.push((*sequence, wanted, entry.row.sent_height));
+                    found.push((*sequence, wanted));
                 }
             }
-            for (sequence, wanted, sent) in found {
+            for (sequence, wanted) in found {
                 self.finding.insert((direction, sequence, wanted));
-                let since = if wanted == Wanted::Sent { sent } else { Height::default() };
-                self.actions.push(Action::Find { direction, sequence, wanted, since });
+                self.actions.push(Action::Find { direction, sequence, wanted });
             }
         }
     }

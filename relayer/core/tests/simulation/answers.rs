@@ -40,7 +40,7 @@ impl World {
             Action::Verify { end, .. } => Task::Verify(*end),
             Action::Look { end, .. } => Task::Look(*end),
             Action::Prepare { host, batch, .. } => Task::Prepare(*host, *batch),
-            Action::Find { direction, sequence, wanted, .. } => Task::Find(*direction, *sequence, *wanted),
+            Action::Find { direction, sequence, wanted } => Task::Find(*direction, *sequence, *wanted),
             Action::Persist(_) | Action::Submit(_) | Action::Withdraw(_) | Action::Alert(_) => return Ok(()),
         };
         if self.random.chance(self.faults.unanswered + self.faults.answer_lost) {
@@ -136,7 +136,7 @@ impl World {
                 let prepared = self.prepare(path, host, batch, &trusted, target, &items)?;
                 Ok(Event::Prepared { host, batch, prepared })
             }
-            Action::Find { direction, sequence, wanted, .. } => {
+            Action::Find { direction, sequence, wanted } => {
                 let end = match wanted {
                     Wanted::Sent => direction.source(),
                     Wanted::Acknowledgement => direction.destination(),

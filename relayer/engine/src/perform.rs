@@ -1,0 +1,443 @@
+//! Performs what a path's machine asks for: adapter calls, each within its time, each ending in one event.
+
+use crate::{
+    PathHandles, codec,
+    shared::{Shared, ends, index},
+};
+use adapter::{AdapterError, Message, PacketEvent, Plan, TrustedState};
+use light_client::{
+    Claim, ClientId, CommitmentHash, ErasedTrusted, Height, MerklePath, Packet, Sequence, Status, StorePath, Timestamp,
+    acknowledgement_commitment, acknowledgement_path, commitment_path, next_sequence_send_path, receipt_path,
+};
+use relayer_core::{
+    Action, Call, Direction, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item, Observed, Prepared,
+    Question, Step, Task, Trusted, Wanted,
+};
+use relayer_store::{Store, StoreError};
+use std::{future::Future, sync::Arc, time::Duration};
+
+/// What the tasks of one path share.
+pub(crate) struct Context {
+    pub(crate) path: PathHandles,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) call_timeout: Duration,
+}
+
+/// Which task an action is, and on which chain it depends.
+pub(crate) const fn task_of(action: &Action) -> Option<Task> {
+    Some(match action {
+        Action::ReadEvents { end, .. } => Task::Events(*end),
+        Action::ReadClient(host) => Task::Client(*host),
+        Action::ReadNextSequence(direction) => Task::NextSequence(*direction),
+        Action::Verify { end, .. } => Task::Verify(*end),
+        Action::Look { end, .. } => Task::Look(*end),
+        Action::Prepare { host, batch, .. } => Task::Prepare(*host, *batch),
+        Action::Find { direction, sequence, wanted } => Task::Find(*direction, *sequence, *wanted),
+        Action::Persist(_) | Action::Submit(_) | Action::Withdraw(_) | Action::Alert(_) => return None,
+    })
+}
+
+impl Context {
+    /// Performs an action that is a task; whatever happens, the answer is an event.
+    pub(crate) async fn perform(self: Arc<Self>, task: Task, action: Action) -> Event {
+        match self.attempt(action).await {
+            Ok(event) => event,
+            Err(failure) => Event::Failed(task, failure),
+        }
+    }
+
+    async fn attempt(&self, action: Action) -> Result<Event, Failure> {
+        match action {
+            Action::ReadEvents { end, from, to } => self.read_events(end, from, to).await,
+            Action::ReadClient(host) => self.read_client(host).await,
+            Action::ReadNextSequence(direction) => {
+                let (source, _) = ends(&self.path, direction.source());
+                let next = self
+                    .call(&source.chain, "reading the next sequence", source.reader.next_sequence_send(&source.client))
+                    .await?;
+                Ok(Event::NextSequence(direction, next.value))
+            }
+            Action::Verify { end, trusted, target } => {
+                let (updates, trusted) = self.updates(end, &trusted, target).await?;
+                tracing::debug!(path = %self.path.id, %end, height = %trusted.height, updates, "verified");
+                Ok(Event::Verified(end, trusted))
+            }
+            Action::Look { end, trusted, questions } => self.look(end, trusted, questions).await,
+            Action::Prepare { host, batch, trusted, target, items } => {
+                let prepared = self.prepare(host, batch, trusted, target, &items).await?;
+                Ok(Event::Prepared { host, batch, prepared })
+            }
+            Action::Find { direction, sequence, wanted } => self.find(direction, sequence, wanted).await,
+            Action::Persist(_) | Action::Submit(_) | Action::Withdraw(_) | Action::Alert(_) => {
+                Err(Failure::Configuration)
+            }
+        }
+    }
+
+    /// One call of an adapter: in time, or it failed.
+    async fn call<T>(
+        &self,
+        chain: &str,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, AdapterError>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(self.call_timeout, call).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.shared.failed(chain, operation, &error)),
+            Err(_) => Err(self.shared.late(chain, operation)),
+        }
+    }
+
+    async fn read_events(&self, end: End, from: Height, to: Height) -> Result<Event, Failure> {
+        let (here, there) = ends(&self.path, end);
+        let events = self.call(&here.chain, "reading events", here.reader.packet_events(from, to)).await?;
+        let ours = events.into_iter().filter_map(|event| observed(event, &here.client, &there.client)).collect();
+        Ok(Event::Events { end, from, to, events: ours })
+    }
+
+    async fn read_client(&self, host: End) -> Result<Event, Failure> {
+        let (here, there) = ends(&self.path, host);
+        let client = self.call(&here.chain, "reading the client", here.reader.client(&here.client)).await?;
+        let misfit = |expected: String, found: String| {
+            let error = AdapterError::Config { key: "client", expected, found };
+            Err(self.shared.failed(&here.chain, "reading the client", &error))
+        };
+        let Some(client) = client.value else {
+            return misfit(format!("a client {} on {}", here.client, here.chain), "none".to_owned());
+        };
+        if client.counterparty != there.client {
+            return misfit(format!("the counterparty {}", there.client), client.counterparty.to_string());
+        }
+        if client.counterparty_prefix != there.store_prefix {
+            return misfit(format!("the prefix {:?}", there.store_prefix), format!("{:?}", client.counterparty_prefix));
+        }
+        let latest = Trusted {
+            height: client.latest_height,
+            time: client.latest_time,
+            client: client.client,
+            consensus: client.consensus,
+        };
+        let expires = self.expiry(host.other(), &latest);
+        Ok(Event::Client(host, HostedClient { status: client.status, latest, expires }))
+    }
+
+    /// When a client in this state expires: the first second at which the light client says so, found by halving.
+    fn expiry(&self, followed: End, latest: &Trusted) -> Option<Timestamp> {
+        // A client that lives longer than this need not be watched.
+        const HORIZON_SECONDS: u64 = 100 * 365 * 24 * 3600;
+        let (followed, _) = ends(&self.path, followed);
+        let light_client = followed.prover.light_client();
+        let expired = |seconds: u64| {
+            let trusted = ErasedTrusted { height: latest.height, client: &latest.client, consensus: &latest.consensus };
+            light_client.status(trusted, Timestamp::from_unix_seconds(seconds)).ok() == Some(Status::Expired)
+        };
+        let mut alive = latest.time.unix_seconds();
+        let mut dead = alive.saturating_add(HORIZON_SECONDS);
+        if expired(alive) || !expired(dead) {
+            return None;
+        }
+        while dead - alive > 1 {
+            let middle = alive + (dead - alive) / 2;
+            if expired(middle) { dead = middle } else { alive = middle }
+        }
+        Some(Timestamp::from_unix_seconds(dead))
+    }
+
+    /// Verifies the way from what is trusted to a height, and says how many updates it took.
+    async fn updates(&self, end: End, trusted: &Trusted, target: Height) -> Result<(usize, Trusted), Failure> {
+        let (here, _) = ends(&self.path, end);
+        let state = state_of(trusted);
+        let now = self.now();
+        let updates = self.call(&here.chain, "verifying headers", here.prover.updates(&state, target, now)).await?;
+        self.shared.verified(&here.chain);
+        let count = updates.len();
+        Ok((count, updates.into_iter().last().map_or_else(|| trusted.clone(), |last| trusted_of(last.next, last.time))))
+    }
+
+    async fn look(&self, end: End, trusted: Trusted, questions: Vec<Question>) -> Result<Event, Failure> {
+        let (here, _) = ends(&self.path, end);
+        let mut asked: Vec<(Question, Claim)> =
+            questions.into_iter().map(|question| (question, self.claim_of(question))).collect();
+        asked.sort_by_cached_key(|(_, claim)| here.prover.sort_key(&claim.path));
+        let (questions, claims): (Vec<Question>, Vec<Claim>) = asked.into_iter().unzip();
+        let state = state_of(&trusted);
+        let answers = self.call(&here.chain, "looking at proven state", here.prover.decide(&state, &claims)).await?;
+        self.shared.verified(&here.chain);
+        let answers = questions.into_iter().zip(answers).collect();
+        Ok(Event::Looked { end, height: trusted.height, time: trusted.time, answers })
+    }
+
+    fn claim_of(&self, question: Question) -> Claim {
+        match question {
+            Question::Commitment(direction, sequence, commitment) => {
+                Claim::present(self.commitment_path(direction, sequence), *commitment.as_bytes())
+            }
+            Question::NoCommitment(direction, sequence) => Claim::absent(self.commitment_path(direction, sequence)),
+            Question::NoReceipt(direction, sequence) => Claim::absent(self.receipt_path(direction, sequence)),
+            Question::NextSequence(direction, next) => {
+                let (source, _) = ends(&self.path, direction.source());
+                let mut value = [0; 32];
+                value[24..].copy_from_slice(&next.to_be_bytes());
+                Claim::present(self.full(direction.source(), &next_sequence_send_path(&source.client)), value)
+            }
+        }
+    }
+
+    fn full(&self, proven: End, path: &StorePath) -> MerklePath {
+        MerklePath::new(&ends(&self.path, proven).0.store_prefix, path)
+    }
+
+    fn commitment_path(&self, direction: Direction, sequence: Sequence) -> MerklePath {
+        let (source, _) = ends(&self.path, direction.source());
+        self.full(direction.source(), &commitment_path(&source.client, sequence))
+    }
+
+    fn receipt_path(&self, direction: Direction, sequence: Sequence) -> MerklePath {
+        let (destination, _) = ends(&self.path, direction.destination());
+        self.full(direction.destination(), &receipt_path(&destination.client, sequence))
+    }
+
+    async fn prepare(
+        &self,
+        host: End,
+        batch: u64,
+        from: Trusted,
+        target: Option<Height>,
+        items: &[Item],
+    ) -> Result<Prepared, Failure> {
+        let (here, proven) = ends(&self.path, host);
+        let mut messages = Vec::new();
+        let mut calls = Vec::new();
+        let mut evidence = Vec::new();
+        let mut state = from;
+        if let Some(target) = target {
+            let (trusted, now) = (state_of(&state), self.now());
+            let updates =
+                self.call(&proven.chain, "verifying headers", proven.prover.updates(&trusted, target, now)).await?;
+            self.shared.verified(&proven.chain);
+            for update in updates {
+                evidence.push(Evidence {
+                    kind: EvidenceKind::Update,
+                    end: host.other(),
+                    height: update.next.height,
+                    batch,
+                    step: None,
+                    bytes: update.update.clone(),
+                });
+                calls.push(Call::Update(update.next.height));
+                messages.push(Message::UpdateClient { client: here.client.clone(), update: update.update });
+                state = trusted_of(update.next, update.time);
+            }
+        }
+        let mut disproven = Vec::new();
+        for step in [Step::Receive, Step::Acknowledge, Step::Timeout] {
+            let ours: Vec<Item> = items.iter().copied().filter(|item| item.step == step).collect();
+            if ours.is_empty() {
+                continue;
+            }
+            let claims = self.claims(step, ours, &mut disproven).await?;
+            let Some(proof) = self.prove(host.other(), &state, claims, &mut disproven).await? else { continue };
+            evidence.push(Evidence {
+                kind: EvidenceKind::Proof,
+                end: host.other(),
+                height: state.height,
+                batch,
+                step: Some(step),
+                bytes: proof.bytes.clone(),
+            });
+            calls.push(Call::Packets(step, proof.claims.iter().map(|claimed| claimed.item.sequence).collect()));
+            messages.push(message_of(step, proof, state.height));
+        }
+        let messages = codec::encode(&messages).map_err(|error| {
+            tracing::error!(path = %self.path.id, %error, "a batch cannot be encoded");
+            Failure::Configuration
+        })?;
+        Ok(Prepared { messages, calls, height: state.height, time: state.time, disproven, evidence })
+    }
+
+    /// What has to be proven for each packet of a step. A packet of which the needed part is not stored is reported as
+    /// disproven: it has to be found again.
+    async fn claims(&self, step: Step, items: Vec<Item>, lost: &mut Vec<Item>) -> Result<Vec<Claimed>, Failure> {
+        let Some(direction) = items.first().map(|item| item.direction) else { return Ok(Vec::new()) };
+        let sequences: Vec<Sequence> = items.iter().map(|item| item.sequence).collect();
+        let path = &self.path.id;
+        let stored = |error: StoreError| {
+            tracing::error!(%path, error = %crate::shared::with_causes(&error), "the store does not answer");
+            Failure::Transient
+        };
+        let packets = self.store.bodies(path, direction, &sequences).await.map_err(stored)?;
+        let acknowledgements = match step {
+            Step::Acknowledge => self.store.acknowledgements(path, direction, &sequences).await.map_err(stored)?,
+            Step::Receive | Step::Timeout => vec![None; items.len()],
+        };
+        let (destination, _) = ends(&self.path, direction.destination());
+        let mut claims = Vec::with_capacity(items.len());
+        for ((item, packet), acknowledgement) in items.into_iter().zip(packets).zip(acknowledgements) {
+            let claim = match (step, &packet, &acknowledgement) {
+                (Step::Receive, Some(packet), _) => Some(Claim::present(
+                    self.commitment_path(direction, item.sequence),
+                    *packet.commitment().as_bytes(),
+                )),
+                (Step::Acknowledge, Some(_), Some(bytes)) => {
+                    let commitment: CommitmentHash = acknowledgement_commitment(&[bytes]);
+                    let store_path = acknowledgement_path(&destination.client, item.sequence);
+                    Some(Claim::present(self.full(direction.destination(), &store_path), *commitment.as_bytes()))
+                }
+                (Step::Timeout, Some(_), _) => Some(Claim::absent(self.receipt_path(direction, item.sequence))),
+                _ => None,
+            };
+            match (claim, packet) {
+                (Some(claim), Some(packet)) => {
+                    claims.push(Claimed { item, packet, acknowledgement: acknowledgement.unwrap_or_default(), claim });
+                }
+                _ => lost.push(item),
+            }
+        }
+        Ok(claims)
+    }
+
+    /// Proves claims together. When they do not all hold, those that do not are told apart and left out.
+    async fn prove(
+        &self,
+        proven: End,
+        state: &Trusted,
+        mut claims: Vec<Claimed>,
+        disproven: &mut Vec<Item>,
+    ) -> Result<Option<Proof>, Failure> {
+        let (here, _) = ends(&self.path, proven);
+        claims.sort_by_cached_key(|claimed| here.prover.sort_key(&claimed.claim.path));
+        let trusted = state_of(state);
+        for attempt in 0..2 {
+            if claims.is_empty() {
+                return Ok(None);
+            }
+            let list: Vec<Claim> = claims.iter().map(|claimed| claimed.claim.clone()).collect();
+            match self.call(&here.chain, "planning a proof", here.prover.plan(&list, state.height)).await? {
+                Plan::Ready(height) if height <= state.height => {}
+                Plan::Ready(height) => {
+                    tracing::debug!(path = %self.path.id, %height, at = %state.height, "cannot be proven yet");
+                    return Err(Failure::Transient);
+                }
+                Plan::Needs(_) => {
+                    tracing::error!(path = %self.path.id, "this version cannot submit what a proof first needs");
+                    return Err(Failure::Configuration);
+                }
+            }
+            let proof = tokio::time::timeout(self.call_timeout, here.prover.prove(&trusted, &list)).await;
+            match proof {
+                Ok(Ok(proof)) => {
+                    self.shared.verified(&here.chain);
+                    return Ok(Some(Proof { claims, bytes: proof.proof }));
+                }
+                Ok(Err(AdapterError::Verification { .. })) if attempt == 0 => {
+                    let holds =
+                        self.call(&here.chain, "telling claims apart", here.prover.decide(&trusted, &list)).await?;
+                    let mut holds = holds.into_iter();
+                    claims.retain(|claimed| {
+                        let kept = holds.next().unwrap_or(false);
+                        if !kept {
+                            disproven.push(claimed.item);
+                        }
+                        kept
+                    });
+                }
+                Ok(Err(error)) => return Err(self.shared.failed(&here.chain, "proving packets", &error)),
+                Err(_) => return Err(self.shared.late(&here.chain, "proving packets")),
+            }
+        }
+        Err(Failure::Inconsistent)
+    }
+
+    async fn find(&self, direction: Direction, sequence: Sequence, wanted: Wanted) -> Result<Event, Failure> {
+        let (source, destination) = ends(&self.path, direction.source());
+        let event = match wanted {
+            Wanted::Sent => {
+                let found = source.reader.sent_packet(&source.client, sequence);
+                let found = self.call(&source.chain, "looking for a packet", found).await?;
+                found.map(|at| Observed::Sent { height: at.height, packet: at.value })
+            }
+            Wanted::Acknowledgement => {
+                let found = destination.reader.written_acknowledgement(&destination.client, sequence);
+                let found = self.call(&destination.chain, "looking for an acknowledgement", found).await?;
+                found.map(|at| Observed::Acknowledged { height: at.height, sequence, acknowledgement: at.value })
+            }
+        };
+        Ok(Event::Found { direction, sequence, wanted, event })
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.shared.now().get())
+    }
+}
+
+/// A packet and the claim that its step rests on.
+struct Claimed {
+    item: Item,
+    packet: Packet,
+    acknowledgement: Vec<u8>,
+    claim: Claim,
+}
+
+/// Claims that hold, in the order of their proof.
+struct Proof {
+    claims: Vec<Claimed>,
+    bytes: Vec<u8>,
+}
+
+fn message_of(step: Step, proof: Proof, proof_height: Height) -> Message {
+    let mut packets = Vec::with_capacity(proof.claims.len());
+    let mut acknowledgements = Vec::with_capacity(proof.claims.len());
+    for claimed in proof.claims {
+        packets.push(claimed.packet);
+        acknowledgements.push(claimed.acknowledgement);
+    }
+    let proof = proof.bytes;
+    match step {
+        Step::Receive => Message::ReceivePackets { packets, proof_height, proof },
+        Step::Acknowledge => Message::AcknowledgePackets { packets, acknowledgements, proof_height, proof },
+        Step::Timeout => Message::TimeoutPackets { packets, proof_height, proof },
+    }
+}
+
+/// An event of this path, or nothing: a Router tells of all its clients. `here` is the client on the chain that tells.
+fn observed(event: PacketEvent, here: &ClientId, there: &ClientId) -> Option<Observed> {
+    match event {
+        PacketEvent::Sent { height, packet }
+            if packet.source_client == *here && packet.destination_client == *there =>
+        {
+            Some(Observed::Sent { height, packet })
+        }
+        PacketEvent::Received { height, destination_client, sequence } if destination_client == *here => {
+            Some(Observed::Received { height, sequence })
+        }
+        PacketEvent::Acknowledged { height, destination_client, sequence, acknowledgement }
+            if destination_client == *here =>
+        {
+            Some(Observed::Acknowledged { height, sequence, acknowledgement })
+        }
+        PacketEvent::Settled { height, source_client, sequence, .. } if source_client == *here => {
+            Some(Observed::Settled { height, sequence })
+        }
+        _ => None,
+    }
+}
+
+fn state_of(trusted: &Trusted) -> TrustedState {
+    TrustedState { height: trusted.height, client: trusted.client.clone(), consensus: trusted.consensus.clone() }
+}
+
+fn trusted_of(state: TrustedState, time: Timestamp) -> Trusted {
+    Trusted { height: state.height, time, client: state.client, consensus: state.consensus }
+}
+
+/// Which chain a task depends on.
+pub(crate) fn chain_of(path: &PathHandles, task: Task) -> &str {
+    let end = match task {
+        Task::Events(end) | Task::Client(end) | Task::Verify(end) | Task::Look(end) => end,
+        Task::Prepare(host, _) => host.other(),
+        Task::NextSequence(direction) | Task::Find(direction, _, Wanted::Sent) => direction.source(),
+        Task::Find(direction, _, Wanted::Acknowledgement) => direction.destination(),
+    };
+    [&path.a.chain, &path.b.chain][index(end)]
+}

@@ -1,0 +1,322 @@
+//! What every store must do, run against each of them: the one in memory, SQLite, and whoever joins.
+//!
+//! Most of it is one sentence: whatever is written, all stores answer every question alike. The one in memory is simple
+//! enough to be read; the others are held to it with writes drawn from a seed.
+
+use light_client::{CommitmentHash, Height, Packet, Payload, Sequence, Timestamp};
+use relayer_core::{
+    Attempt, Bid, Direction, End, Evidence, EvidenceKind, Item, NonceEnd, PacketRow, PacketState, Parked, PathId, Purpose, SignerId, Step,
+    Told, Trusted, UnixMillis, Waiting, Write,
+};
+use relayer_store::{Guard, MemoryStore, PacketQuery, SqliteStore, Store, StoreError};
+use tempfile::TempDir;
+
+const LEASE: &str = "path/shfe-to-bank";
+const NOW: UnixMillis = UnixMillis::new(1_000);
+
+async fn sqlite() -> (SqliteStore, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("relayer.db"), "test").await.unwrap();
+    (store, folder)
+}
+
+async fn guard(store: &dyn Store) -> Guard {
+    let lease = store.lease(LEASE, "x", NOW, 1_000).await.unwrap();
+    Guard { lease: LEASE.to_owned(), fence: lease.fence }
+}
+
+macro_rules! for_each_store {
+    ($($name:ident),+ $(,)?) => {
+        mod memory { $(#[tokio::test] async fn $name() { super::$name(&super::MemoryStore::new()).await; })+ }
+        mod sqlite { $(#[tokio::test] async fn $name() { let (store, _folder) = super::sqlite().await; super::$name(&store).await; })+ }
+    };
+}
+
+for_each_store!(
+    leases_are_exclusive_and_fenced,
+    a_write_under_a_lost_lease_changes_nothing,
+    a_refused_list_changes_nothing,
+    applying_twice_is_applying_once,
+    an_attempt_is_unique,
+);
+
+async fn leases_are_exclusive_and_fenced(store: &dyn Store) {
+    let first = store.lease(LEASE, "x", NOW, 1_000).await.unwrap();
+    assert!(matches!(store.lease(LEASE, "y", NOW, 1_000).await, Err(StoreError::LeaseHeld { held, .. }) if held.owner == "x"));
+    let renewed = store.lease(LEASE, "x", UnixMillis::new(1_500), 1_000).await.unwrap();
+    assert_eq!((renewed.fence, renewed.expires), (first.fence, UnixMillis::new(2_500)));
+    store.release(&Guard { lease: LEASE.to_owned(), fence: renewed.fence + 1 }).await.unwrap();
+    assert!(store.lease(LEASE, "y", NOW, 1_000).await.is_err(), "another fence gives nothing back");
+    store.release(&Guard { lease: LEASE.to_owned(), fence: renewed.fence }).await.unwrap();
+    assert_eq!(store.lease(LEASE, "y", NOW, 1_000).await.unwrap().fence, renewed.fence + 1);
+}
+
+async fn a_write_under_a_lost_lease_changes_nothing(store: &dyn Store) {
+    let old = guard(store).await;
+    store.lease(LEASE, "y", UnixMillis::new(10_000), 1_000).await.unwrap();
+    let write = Write::BatchCounter { path: path(0), last: 7 };
+    assert!(matches!(store.apply(&old, &[write]).await, Err(StoreError::Fenced { expected: 1, found: Some(2), .. })));
+    assert_eq!(store.path(&path(0)).await.unwrap().last_batch, 0);
+}
+
+async fn a_refused_list_changes_nothing(store: &dyn Store) {
+    let guard = guard(store).await;
+    let writes = [
+        Write::BatchCounter { path: path(0), last: 7 },
+        Write::Attempt { signer: signer(0), nonce: 3, attempt: attempt(1, 1) },
+    ];
+    assert!(matches!(store.apply(&guard, &writes).await, Err(StoreError::Misuse { .. })));
+    assert_eq!(store.path(&path(0)).await.unwrap().last_batch, 0);
+}
+
+async fn applying_twice_is_applying_once(store: &dyn Store) {
+    let guard = guard(store).await;
+    let mut random = Random(7);
+    for _ in 0..20 {
+        let writes = random.writes(30);
+        if store.apply(&guard, &writes).await.is_ok() {
+            let once = answers(store).await;
+            store.apply(&guard, &writes).await.unwrap();
+            assert_eq!(answers(store).await, once);
+        }
+    }
+}
+
+async fn an_attempt_is_unique(store: &dyn Store) {
+    let guard = guard(store).await;
+    let nonce = Write::Nonce { signer: signer(0), nonce: 0, purpose: None, messages: Vec::new(), at: NOW };
+    let first = Write::Attempt { signer: signer(0), nonce: 0, attempt: attempt(1, 1) };
+    store.apply(&guard, &[nonce, first.clone()]).await.unwrap();
+    store.apply(&guard, &[first]).await.unwrap();
+    let other = Write::Attempt { signer: signer(0), nonce: 0, attempt: attempt(1, 2) };
+    assert!(matches!(store.apply(&guard, &[other]).await, Err(StoreError::Misuse { .. })));
+    assert_eq!(store.signer(&signer(0)).await.unwrap().open[0].attempts, [attempt(1, 1)]);
+}
+
+/// Every store answers as the one in memory does, whatever was written.
+#[tokio::test]
+async fn all_stores_answer_alike() {
+    for seed in 0..40 {
+        let memory = MemoryStore::new();
+        let (sqlite, _folder) = sqlite().await;
+        let guards = [guard(&memory).await, guard(&sqlite).await];
+        let mut random = Random(seed);
+        for round in 0..12 {
+            let count = 1 + random.below(40);
+            let writes = random.writes(count);
+            let expected = memory.apply(&guards[0], &writes).await;
+            let found = sqlite.apply(&guards[1], &writes).await;
+            assert_eq!(format!("{expected:?}"), format!("{found:?}"), "seed {seed}, round {round}: {writes:#?}");
+            assert_eq!(answers(&memory).await, answers(&sqlite).await, "seed {seed}, round {round}: {writes:#?}");
+        }
+    }
+}
+
+/// What was acknowledged is there after the process is gone.
+#[tokio::test]
+async fn sqlite_remembers_across_openings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relayer.db");
+    let store = SqliteStore::open(&file, "first").await.unwrap();
+    let guard = guard(&store).await;
+    let mut random = Random(3);
+    for _ in 0..10 {
+        let writes = random.writes(30);
+        let _ = store.apply(&guard, &writes).await;
+    }
+    let before = answers(&store).await;
+    // Dropped without closing, as when the process is killed.
+    drop(store);
+    let store = loop {
+        // The runtime drops the connections' threads in its own time; the lock file is free at once.
+        match SqliteStore::open(&file, "second").await {
+            Ok(store) => break store,
+            Err(StoreError::InUse { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(answers(&store).await, before);
+}
+
+/// Everything that can be asked of what the generator below writes.
+async fn answers(store: &dyn Store) -> Vec<String> {
+    let mut answers = Vec::new();
+    let sequences: Vec<Sequence> = (1..=SEQUENCES).filter_map(|number| Sequence::try_from(number).ok()).collect();
+    for path in [path(0), path(1)] {
+        answers.push(format!("{:?}", store.path(&path).await.unwrap()));
+        answers.push(format!("{:?}", store.counts(&path).await.unwrap()));
+        for direction in Direction::BOTH {
+            answers.push(format!("{:?}", store.bodies(&path, direction, &sequences).await.unwrap()));
+            answers.push(format!("{:?}", store.acknowledgements(&path, direction, &sequences).await.unwrap()));
+            for sequence in &sequences {
+                answers.push(format!("{:?}", store.attempts(&path, direction, *sequence).await.unwrap()));
+                answers.push(format!("{:?}", store.evidence(&path, direction, *sequence).await.unwrap()));
+            }
+            let query = PacketQuery { path: Some(path.clone()), direction: Some(direction), limit: 5, before: Some(6), ..PacketQuery::default() };
+            answers.push(format!("{:?}", store.packets(&query).await.unwrap()));
+        }
+        for pending in [false, true] {
+            let query = PacketQuery { path: Some(path.clone()), pending, limit: 100, ..PacketQuery::default() };
+            answers.push(format!("{:?}", store.packets(&query).await.unwrap()));
+        }
+    }
+    for state in PacketState::ALL {
+        let query = PacketQuery { state: Some(*state), limit: 100, ..PacketQuery::default() };
+        answers.push(format!("{:?}", store.packets(&query).await.unwrap()));
+    }
+    let query = PacketQuery { waiting: Some(Waiting::Person), sequence: Some(sequences[2]), limit: 100, ..PacketQuery::default() };
+    answers.push(format!("{:?}", store.packets(&query).await.unwrap()));
+    for signer in [signer(0), signer(1)] {
+        answers.push(format!("{:?}", store.signer(&signer).await.unwrap()));
+    }
+    answers
+}
+
+const SEQUENCES: u64 = 8;
+
+/// Writes drawn from a seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+
+    fn writes(&mut self, count: u64) -> Vec<Write> {
+        (0..count).map(|_| self.write()).collect()
+    }
+
+    fn write(&mut self) -> Write {
+        let path = path(self.below(2));
+        let direction = self.pick(&Direction::BOTH);
+        let end = self.pick(&End::BOTH);
+        let sequence = self.sequence();
+        let signer = signer(self.below(2));
+        let nonce = self.below(6);
+        match self.below(16) {
+            0..=3 => Write::Packet { path, direction, row: self.row(sequence) },
+            4 => Write::Forget { path, direction, sequence },
+            5 => Write::Body { path, direction, packet: self.packet(sequence) },
+            6 => Write::Acknowledgement { path, direction, sequence, bytes: self.bytes() },
+            7 => Write::StepDone { path, item: self.item(), height: self.height(), at: self.millis() },
+            8 => Write::KnownThrough { path, direction, sequence: self.below(SEQUENCES) },
+            9 => Write::Cursor { path, end, height: self.height() },
+            10 => Write::View { path, end, trusted: self.trusted() },
+            11 => Write::BatchCounter { path, last: self.next() },
+            12 => Write::Evidence { path, evidence: self.evidence(end) },
+            13 => Write::Nonce { signer, nonce, purpose: self.purpose(path, end), messages: self.bytes(), at: self.millis() },
+            14 => {
+                let number = 1 + self.below(3) as u32;
+                Write::Attempt { signer, nonce, attempt: attempt(number, number as u8) }
+            }
+            _ if self.below(3) == 0 => Write::NonceReopened { signer, nonce },
+            _ => Write::NonceEnd { signer, nonce, end: self.nonce_end(), at: self.millis() },
+        }
+    }
+
+    fn row(&mut self, sequence: Sequence) -> PacketRow {
+        let told = Told {
+            commitment: CommitmentHash::new([self.below(256) as u8; 32]),
+            // Also what no database number holds without care: a node may tell anything.
+            timeout_seconds: self.next(),
+            body_bytes: self.below(u64::from(u32::MAX)) as u32,
+            height: self.height(),
+        };
+        let mut row = PacketRow::announced(sequence, told, self.millis());
+        row.state = self.pick(PacketState::ALL);
+        row.waiting = self.pick(Waiting::ALL);
+        row.parked = (row.waiting == Waiting::Person).then(|| self.pick(Parked::ALL));
+        row.acknowledgement_height = (self.below(2) == 0).then(|| self.height());
+        row.tries = self.below(9) as u32;
+        row.refusals = self.below(9) as u32;
+        row
+    }
+
+    fn packet(&mut self, sequence: Sequence) -> Packet {
+        let payload = |random: &mut Self| Payload {
+            source_port: "receipt".to_owned(),
+            destination_port: "receipt".to_owned(),
+            version: "wr-1".to_owned(),
+            encoding: "application/x-\"solidity\"-abi\u{1f4e6}".to_owned(),
+            value: random.bytes(),
+        };
+        let payloads = (0..self.below(3)).map(|_| payload(self)).collect();
+        let clients = ["qbft-0", "qbft-1"].map(|id| id.parse().unwrap());
+        let [source_client, destination_client] = clients;
+        Packet { sequence, source_client, destination_client, timeout_seconds: self.next(), payloads }
+    }
+
+    fn item(&mut self) -> Item {
+        let step = self.pick(&[Step::Receive, Step::Acknowledge, Step::Timeout]);
+        Item { direction: self.pick(&Direction::BOTH), sequence: self.sequence(), step }
+    }
+
+    fn purpose(&mut self, path: PathId, host: End) -> Option<Purpose> {
+        if self.below(4) == 0 {
+            return None;
+        }
+        let items = (0..self.below(4)).map(|_| self.item()).collect();
+        let update = (self.below(2) == 0).then(|| self.height());
+        // A batch has one purpose: its number is drawn from many.
+        Some(Purpose { path, host, batch: self.below(1_000_000), update, items })
+    }
+
+    fn evidence(&mut self, end: End) -> Evidence {
+        let kind = self.pick(&[EvidenceKind::Update, EvidenceKind::Proof]);
+        let step = (kind == EvidenceKind::Proof).then(|| self.item().step);
+        Evidence { kind, end, height: self.height(), batch: self.below(4), step, bytes: vec![self.below(3) as u8; 5] }
+    }
+
+    fn nonce_end(&mut self) -> NonceEnd {
+        if self.below(2) == 0 {
+            return NonceEnd::Lost;
+        }
+        NonceEnd::Included { hash: [1; 32], height: self.height(), success: self.below(2) == 0, gas_used: self.next() }
+    }
+
+    fn trusted(&mut self) -> Trusted {
+        let time = Timestamp::from_unix_nanos(self.next());
+        Trusted { height: self.height(), time, client: self.bytes(), consensus: self.bytes() }
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        (0..self.below(40)).map(|_| self.below(256) as u8).collect()
+    }
+
+    fn height(&mut self) -> Height {
+        Height::with_revision(self.below(2), self.next())
+    }
+
+    fn millis(&mut self) -> UnixMillis {
+        UnixMillis::new(self.below(1 << 40))
+    }
+
+    fn sequence(&mut self) -> Sequence {
+        Sequence::try_from(1 + self.below(SEQUENCES)).unwrap()
+    }
+}
+
+fn attempt(number: u32, hash: u8) -> Attempt {
+    let bid = if number == 1 { Bid::Legacy { gas_price: u128::MAX } } else { Bid::Dynamic { max_fee: 7, max_priority_fee: 0 } };
+    Attempt { number, hash: [hash; 32], raw: vec![hash; 9], bid, gas_limit: u64::MAX, cancels: number == 3, signed: UnixMillis::new(u64::from(number)) }
+}
+
+fn path(index: u64) -> PathId {
+    ["shfe-to-bank", "bank-to-port"][index as usize].parse().unwrap()
+}
+
+fn signer(index: u64) -> SignerId {
+    SignerId { chain: "shfe".to_owned(), account: ["0xaa", "0xbb"][index as usize].to_owned() }
+}
