@@ -98,10 +98,18 @@ library Wr1Codec {
     /// @param id Its bytes, left-aligned.
     /// @return refusal None, or which rule of `Account` is broken.
     function checkAccount(uint256 kind, bytes32 id) internal pure returns (Refusal refusal) {
-        uint256 idBytes = _accountBytes(kind);
+        uint256 idBytes = accountBytes(kind);
         if (idBytes == 0) return Refusal.AccountKind;
         if (idBytes < 32 && uint256(id) << (8 * idBytes) != 0) return Refusal.AccountTail;
         if (id == 0) return Refusal.AccountEmpty;
+    }
+
+    /// @param kind An account's kind.
+    /// @return length Bytes of its id; 0 when there is no such kind.
+    function accountBytes(uint256 kind) internal pure returns (uint256 length) {
+        if (kind == 1 || kind == 2 || kind == 6) return 20;
+        if (kind == 3 || kind == 5) return 32;
+        return kind == 4 ? 24 : 0;
     }
 
     /// @param account An account that `checkAccount` has accepted, of a kind of 20 bytes.
@@ -117,12 +125,6 @@ library Wr1Codec {
         if (acknowledgement.length != 64) return (false, 0);
         uint256 word = _word(acknowledgement, 0);
         return word > type(uint8).max ? (false, 0) : (true, uint8(word));
-    }
-
-    function _accountBytes(uint256 kind) private pure returns (uint256) {
-        if (kind == 1 || kind == 2 || kind == 6) return 20;
-        if (kind == 3 || kind == 5) return 32;
-        return kind == 4 ? 24 : 0;
     }
 
     /// Whether the narrow members of the body are in range.

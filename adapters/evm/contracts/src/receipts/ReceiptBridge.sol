@@ -52,7 +52,7 @@ contract ReceiptBridge is IReceiptBridge {
     /// @param port_ The port at both ends; a later version of the bridge gets a new one.
     /// @param accountKind_ What kind of accounts this chain has (`Account`): one of 20 bytes.
     constructor(address router_, address ledger_, address governance_, string memory port_, uint8 accountKind_) {
-        if (Wr1Codec.checkAccount(accountKind_, bytes32(bytes20(address(this)))) != Refusal.None || accountKind_ == 4) revert AccountKindUnsupported(accountKind_);
+        if (Wr1Codec.accountBytes(accountKind_) != 20) revert AccountKindUnsupported(accountKind_);
         (_router, _ledger, governance) = (IRouter(router_), IReceiptLedger(ledger_), governance_);
         homeRef = IReceiptLedger(ledger_).homeRef();
         accountKind = accountKind_;
