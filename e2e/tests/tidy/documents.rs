@@ -8,14 +8,17 @@ pub(crate) const PROPERTIES: &str = "docs/PROPERTIES.md";
 /// Checks everything in back quotes that names something of the tree; `read` gives the text of a file.
 ///
 /// - `a/b`: a file or folder whose path is that or ends with it;
-/// - `a.rs#name`: a function of that name in a file whose path is that or ends with it;
+/// - `a.rs#name`, `a/b#name`: a function of that name in such a file, or in one that lies in such a folder;
 /// - `reject-rule`: a vector whose name begins so.
 pub(crate) fn check(page: &str, files: &[String], read: impl Fn(&str) -> String) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, line) in page.lines().enumerate() {
         for token in quoted(line) {
             let (rule, exists) = if let Some((path, name)) = token.split_once('#') {
-                ("no-such-test", files.iter().any(|file| is_or_ends_with(file, path) && declares(&read(file), name)))
+                (
+                    "no-such-test",
+                    files.iter().any(|file| is_source(file) && lies_in(file, path) && declares(&read(file), name)),
+                )
             } else if token.starts_with("reject-") {
                 ("no-such-vector", files.iter().any(|file| is_vector_called(file, token)))
             } else if token.contains('/') {
@@ -29,6 +32,11 @@ pub(crate) fn check(page: &str, files: &[String], read: impl Fn(&str) -> String)
         }
     }
     findings
+}
+
+/// What declares functions that tests are.
+fn is_source(file: &str) -> bool {
+    file.ends_with(".rs") || file.ends_with(".sol")
 }
 
 /// What stands between back quotes on a line.
@@ -69,8 +77,7 @@ mod tests {
 
     #[test]
     fn what_exists_passes() {
-        let page =
-            "`a/tests/b.rs#one`, `b.rs#one`, `C.t.sol#test_two`, `a/tests`, `vectors/x`, `reject-too-few`, `word`";
+        let page = "`a/tests/b.rs#one`, `b.rs#one`, `C.t.sol#test_two`, `a/test#test_two`, `a/tests`, `vectors/x`, `reject-too-few`, `word`";
         assert_eq!(rules(page), Vec::<&str>::new());
     }
 
@@ -79,7 +86,7 @@ mod tests {
         for page in ["| `a/tests/c.rs` |", "| `a/te` |", "| `ests/b.rs` |"] {
             assert_eq!(rules(page), ["no-such-path"], "{page}");
         }
-        for page in ["`a/tests/b.rs#on`", "`a/tests#one`", "`.rs#one`", "`c.rs#one`"] {
+        for page in ["`a/tests/b.rs#on`", "`a/vectors#one`", "`.rs#one`", "`c.rs#one`"] {
             assert_eq!(rules(page), ["no-such-test"], "{page}");
         }
         assert_eq!(rules("`reject-too-fe`"), ["no-such-vector"]);
