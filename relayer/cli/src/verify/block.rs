@@ -22,6 +22,8 @@ enum Form {
     Bytes,
     /// A number.
     Integer,
+    /// Eight bytes, which some nodes write as a number.
+    Nonce,
 }
 
 /// The fields that every header has, in their order.
@@ -40,7 +42,7 @@ const FIELDS: [(&[&str], Form); 15] = [
     (&["timestamp"], Form::Integer),
     (&["extraData"], Form::Bytes),
     (&["mixHash"], Form::Fixed(32)),
-    (&["nonce"], Form::Fixed(8)),
+    (&["nonce"], Form::Nonce),
 ];
 
 /// The fields that forks appended, in their order. One that is not known here makes the hash differ, and is refused by it.
@@ -124,6 +126,14 @@ impl Block {
 fn write_field(payload: &mut Vec<u8>, fields: Fields<'_>, names: &[&str], form: Form) -> Result<(), Stop> {
     match form {
         Form::Integer => rlp::write_integer(payload, &fields.word(names)?),
+        Form::Nonce => {
+            let word = fields.word(names)?;
+            let (high, nonce) = word.split_at(24);
+            if high.iter().any(|byte| *byte != 0) {
+                return Err(fields.wrong(names, "at most 8 bytes", "more"));
+            }
+            rlp::write_bytes(payload, nonce);
+        }
         Form::Bytes => rlp::write_bytes(payload, &fields.bytes(names)?),
         Form::Fixed(length) => {
             let bytes = fields.bytes(names)?;

@@ -53,8 +53,9 @@ fn unwrap(value: Value) -> Input {
 }
 
 fn is_rpc_answer(object: &serde_json::Map<String, Value>) -> bool {
-    object.contains_key("result")
-        && (object.contains_key("jsonrpc") || object.keys().all(|key| key == "result" || key == "id"))
+    let named = object.contains_key("jsonrpc") || object.contains_key("id");
+    // An acknowledgement may be an object with a text called `result`; a block or a proof is an object itself.
+    object.get("result").is_some_and(|result| named || result.is_object())
 }
 
 /// The bytes that a text stands for: hexadecimal when all of it is hexadecimal digits (`0x` allowed) of an even number,
@@ -87,6 +88,7 @@ mod unit {
         assert_eq!(parse("AQID"), bytes(&[1, 2, 3]));
         assert_eq!(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0x01\"}"), bytes(&[1]));
         assert_eq!(parse("{\"result\":{\"a\":1}}"), Some(Input::Json(json!({"a": 1}))));
+        assert_eq!(parse("{\"result\":\"AQ==\"}"), Some(Input::Json(json!({"result": "AQ=="}))));
         assert_eq!(parse("{\"a\":{\"result\":1}}"), Some(Input::Json(json!({"a": {"result": 1}}))));
         for neither in ["{\"a\":", "not a header", "0xabc", "***", "abcde"] {
             assert_eq!(parse(neither), None, "{neither}");

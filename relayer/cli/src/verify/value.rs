@@ -124,7 +124,7 @@ pub(super) fn address(value: &Value) -> Option<Address> {
     <[u8; 20]>::try_from(hexadecimal(value)?).ok().map(Address::new)
 }
 
-/// Seconds: a plain number, or numbers with the units w, d, h, m (or min) and s, as in `1d12h`.
+/// Seconds: a plain number, or numbers with the units w, d, h, m and s (or their words), as in `1d12h`.
 pub(super) fn duration_seconds(text: &str) -> Option<u64> {
     let text = text.trim();
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -137,11 +137,11 @@ pub(super) fn duration_seconds(text: &str) -> Option<u64> {
         let end = tail.find(|c: char| c.is_ascii_digit() || c == ' ').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
         let seconds = match unit {
-            "s" | "sec" => 1,
-            "m" | "min" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            "w" => 604_800,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "h" | "hour" | "hours" => 3_600,
+            "d" | "day" | "days" => 86_400,
+            "w" | "week" | "weeks" => 604_800,
             _ => return None,
         };
         total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(seconds)?)?;
@@ -213,6 +213,7 @@ mod unit {
             ("1d12h", 129_600),
             ("1d 12h", 129_600),
             ("2w", 1_209_600),
+            ("14days", 1_209_600),
             ("0", 0),
         ] {
             assert_eq!(duration_seconds(text), Some(seconds), "{text}");
