@@ -1,5 +1,11 @@
-use crate::{ClientParams, EndpointReport, EvmConfig, EvmReader, EvmWriter, Key, QbftProver, rpc::Pool};
+use crate::{
+    ClientParams, EndpointReport, EvmAccount, EvmConfig, EvmReader, EvmWriter, Governance, Key, QbftProver,
+    header::RawHeader, receipts::Receipts, rpc::Pool,
+};
 use adapter::AdapterError;
+use alloy_primitives::Address;
+use light_client::BlockHash;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What reader, writer and prover of one chain have in common.
@@ -47,6 +53,35 @@ impl EvmChain {
     /// [`AdapterError::Config`] when no Router is configured.
     pub fn prover(&self, params: ClientParams) -> Result<QbftProver, AdapterError> {
         QbftProver::new(Arc::clone(&self.0), self.0.config.router()?, params)
+    }
+
+    /// An account that deploys, governs and acts for people.
+    pub fn account(&self, key: Key) -> EvmAccount {
+        EvmAccount::new(Arc::clone(&self.0), key)
+    }
+
+    /// A governance contract of the chain.
+    pub fn governance(&self, address: Address) -> Governance {
+        Governance::new(Arc::clone(&self.0), address)
+    }
+
+    /// A ledger of receipts and its bridge.
+    pub fn receipts(&self, ledger: Address, bridge: Address) -> Receipts {
+        Receipts::new(Arc::clone(&self.0), ledger, bridge)
+    }
+
+    /// The hash of the chain's first block.
+    ///
+    /// # Errors
+    /// [`AdapterError::Inconsistent`] when the node's header does not hash to what it says.
+    pub async fn genesis_hash(&self) -> Result<BlockHash, AdapterError> {
+        let consensus = self.0.config.consensus;
+        let read = |block: &Value| RawHeader::read_at(consensus, 0, block).map(|header| header.hash);
+        self.0.pool.call("eth_getBlockByNumber", json!(["0x0", false]), read).await
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
     }
 
     /// Writes to the Router with this key.

@@ -76,10 +76,6 @@ impl Pool {
         }
     }
 
-    pub(crate) fn chain_id(&self) -> u64 {
-        self.chain_id
-    }
-
     pub(crate) fn reports(&self) -> Vec<EndpointReport> {
         let now = Instant::now();
         let report = |endpoint: &Arc<Endpoint>| {

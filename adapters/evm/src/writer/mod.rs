@@ -12,9 +12,7 @@ use crate::{
     logs::Log,
     rpc::{Endpoint, Fields, Request, RpcError, hex_data, quantity},
 };
-use adapter::{
-    AdapterError, ChainWriter, FeeBid, FeeBump, Message, Nonces, Outcome, SignedTransaction, TransactionHash,
-};
+use adapter::{AdapterError, ChainWriter, FeeBump, Message, Nonces, Outcome, SignedTransaction, TransactionHash};
 use alloy_primitives::Address;
 use async_trait::async_trait;
 use estimate::Call;
@@ -42,24 +40,6 @@ impl EvmWriter {
         Self { chain, router, key, signer }
     }
 
-    /// Signs a call of any contract, or the creation of one, with the gas that it is estimated to need.
-    pub(crate) async fn sign_call(
-        &self,
-        to: Option<Address>,
-        data: Vec<u8>,
-        nonce: u64,
-        fee: FeeBump,
-    ) -> Result<SignedTransaction, AdapterError> {
-        let call = Call { from: self.key.address(), to, data: &data };
-        let gas_limit = estimate::limit_of_call(&self.chain.pool, call, self.config().max_gas).await?;
-        self.sign_with_gas(to, data, nonce, fee, gas_limit).await
-    }
-
-    /// Sends a transaction and waits until it is in a block.
-    pub(crate) fn key(&self) -> &Key {
-        &self.key
-    }
-
     fn config(&self) -> &EvmConfig {
         &self.chain.config
     }
@@ -72,14 +52,23 @@ impl EvmWriter {
         fee: FeeBump,
         gas_limit: u64,
     ) -> Result<SignedTransaction, AdapterError> {
-        let fee = self.bid(fee).await?;
-        sign::sign(&self.key, &Unsigned { chain_id: self.config().chain_id, nonce, to, data, gas_limit, fee })
+        sign_with_gas(&self.chain, &self.key, to, data, nonce, fee, gas_limit).await
     }
+}
 
-    async fn bid(&self, bump: FeeBump) -> Result<FeeBid, AdapterError> {
-        let policy = self.config().fees;
-        fees::bid(policy, fees::market(&self.chain.pool, policy).await?, bump)
-    }
+/// Chooses the fee and signs.
+pub(crate) async fn sign_with_gas(
+    chain: &Shared,
+    key: &Key,
+    to: Option<Address>,
+    data: Vec<u8>,
+    nonce: u64,
+    fee: FeeBump,
+    gas_limit: u64,
+) -> Result<SignedTransaction, AdapterError> {
+    let policy = chain.config.fees;
+    let fee = fees::bid(policy, fees::market(&chain.pool, policy).await?, fee)?;
+    sign::sign(key, &Unsigned { chain_id: chain.config.chain_id, nonce, to, data, gas_limit, fee })
 }
 
 #[async_trait]
@@ -145,27 +134,8 @@ impl ChainWriter for EvmWriter {
         self.sign_with_gas(Some(self.key.address()), Vec::new(), nonce, fee, PLAIN_TRANSFER_GAS).await
     }
 
-    /// Sends to every endpoint that answers: one of them may drop it, and sending twice costs nothing.
     async fn broadcast(&self, transaction: &SignedTransaction) -> Result<(), AdapterError> {
-        let endpoints = self.chain.pool.awake();
-        let sends = join_all(endpoints.iter().map(|endpoint| send(endpoint, transaction))).await;
-        let mut refusal = None;
-        let mut sent = false;
-        for (endpoint, outcome) in endpoints.iter().zip(sends) {
-            match outcome {
-                Ok(()) => sent = true,
-                Err(error) => {
-                    self.chain.pool.judge(endpoint, &error);
-                    if refusal.is_none() || matches!(error, AdapterError::Refused { .. }) {
-                        refusal = Some(error);
-                    }
-                }
-            }
-        }
-        match refusal {
-            Some(error) if !sent => Err(error),
-            _ => Ok(()),
-        }
+        broadcast(&self.chain, transaction).await
     }
 
     async fn outcome(&self, hash: TransactionHash) -> Result<Outcome, AdapterError> {
@@ -190,6 +160,29 @@ impl ChainWriter for EvmWriter {
             }
         }
         Ok(best.unwrap_or(Outcome::Unknown))
+    }
+}
+
+/// Sends to every endpoint that answers: one of them may drop it, and sending twice costs nothing.
+pub(crate) async fn broadcast(chain: &Shared, transaction: &SignedTransaction) -> Result<(), AdapterError> {
+    let endpoints = chain.pool.awake();
+    let sends = join_all(endpoints.iter().map(|endpoint| send(endpoint, transaction))).await;
+    let mut refusal = None;
+    let mut sent = false;
+    for (endpoint, outcome) in endpoints.iter().zip(sends) {
+        match outcome {
+            Ok(()) => sent = true,
+            Err(error) => {
+                chain.pool.judge(endpoint, &error);
+                if refusal.is_none() || matches!(error, AdapterError::Refused { .. }) {
+                    refusal = Some(error);
+                }
+            }
+        }
+    }
+    match refusal {
+        Some(error) if !sent => Err(error),
+        _ => Ok(()),
     }
 }
 

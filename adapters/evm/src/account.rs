@@ -1,0 +1,131 @@
+//! One account that deploys, governs and acts for people; the relayer's own transactions go through the writer.
+
+use crate::{
+    Artefact, Key,
+    chain::Shared,
+    reader::view::View,
+    rpc::{hex_data, quantity},
+    writer::{
+        self, TransactionReceipt,
+        estimate::{self, Call},
+        receipt_of,
+    },
+};
+use adapter::{AdapterError, FeeBump, TransactionHash};
+use alloy_primitives::{Address, B256, keccak256};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Mutex, time::Instant};
+
+/// How long a transaction is waited for.
+const INCLUSION_TIMEOUT: Duration = Duration::from_secs(180);
+/// How often its receipt is asked for.
+const POLL_PERIOD: Duration = Duration::from_millis(100);
+const MAX_CODE_BYTES: usize = 64 * 1024;
+
+/// An account that sends one transaction after another and waits for each.
+pub struct EvmAccount {
+    chain: Arc<Shared>,
+    key: Key,
+    // One transaction at a time takes a nonce and is sent.
+    sending: Mutex<()>,
+}
+
+impl EvmAccount {
+    pub(crate) fn new(chain: Arc<Shared>, key: Key) -> Self {
+        Self { chain, key, sending: Mutex::new(()) }
+    }
+
+    /// The account's address.
+    pub fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    /// Calls a contract, or creates one, and waits until the transaction is in a block.
+    ///
+    /// # Errors
+    /// [`AdapterError::Refused`] with the contract's reason when it reverts; [`AdapterError::Unavailable`] when it is
+    /// not in a block in three minutes (it may still come).
+    pub async fn send(&self, to: Option<Address>, data: Vec<u8>) -> Result<TransactionReceipt, AdapterError> {
+        let hash = {
+            let _turn = self.sending.lock().await;
+            let call = Call { from: self.address(), to, data: &data };
+            let gas_limit = estimate::limit_of_call(&self.chain.pool, call, self.chain.config.max_gas).await?;
+            let parameters = json!([hex_data(self.address().as_slice()), "pending"]);
+            let read = |value: &_| quantity("transaction count", value);
+            let nonce = self.chain.pool.call("eth_getTransactionCount", parameters, read).await?;
+            let signed =
+                writer::sign_with_gas(&self.chain, &self.key, to, data, nonce, FeeBump::First, gas_limit).await?;
+            writer::broadcast(&self.chain, &signed).await?;
+            signed.hash
+        };
+        let receipt = self.wait(hash).await?;
+        if receipt.success {
+            return Ok(receipt);
+        }
+        Err(AdapterError::Refused {
+            operation: "transaction",
+            reason: format!("{hash} reverted at height {} after {} gas", receipt.height, receipt.gas_used),
+        })
+    }
+
+    /// Creates a contract.
+    ///
+    /// # Errors
+    /// As [`EvmAccount::send`].
+    pub(crate) async fn create(&self, artefact: &Artefact, arguments: &[u8]) -> Result<Deployed, AdapterError> {
+        let data = [artefact.creation_code(), arguments].concat();
+        let receipt = self.send(None, data).await?;
+        match receipt.contract {
+            Some(address) => Ok(Deployed { address, receipt }),
+            None => Err(AdapterError::Inconsistent {
+                endpoint: "transaction receipt".to_owned(),
+                field: "contractAddress",
+                expected: "the address of the contract created".to_owned(),
+                found: "none".to_owned(),
+            }),
+        }
+    }
+
+    async fn wait(&self, hash: TransactionHash) -> Result<TransactionReceipt, AdapterError> {
+        let deadline = Instant::now() + INCLUSION_TIMEOUT;
+        loop {
+            let receipt = self.chain.pool.attempt(|endpoint| async move { receipt_of(&endpoint, hash).await }).await;
+            match receipt {
+                Ok(Some(receipt)) => return Ok(receipt),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Ok(None) if Instant::now() >= deadline => {
+                    return Err(AdapterError::Unavailable {
+                        endpoint: format!("chain {}", self.chain.config.chain_id),
+                        operation: "inclusion",
+                        source: format!("{hash} is in no block after {} s", INCLUSION_TIMEOUT.as_secs()).into(),
+                    });
+                }
+                Ok(None) | Err(_) => tokio::time::sleep(POLL_PERIOD).await,
+            }
+        }
+    }
+}
+
+/// A contract that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployed {
+    /// Its address.
+    pub address: Address,
+    /// The transaction.
+    pub receipt: TransactionReceipt,
+}
+
+/// The keccak-256 of an account's code now, as a node says.
+pub(crate) async fn code_hash(chain: &Shared, address: Address) -> Result<B256, AdapterError> {
+    chain
+        .pool
+        .attempt(|endpoint| async move {
+            let view = View::latest(&endpoint).await?;
+            let parameters = json!([hex_data(address.as_slice()), format!("{:#x}", view.height)]);
+            let answer = endpoint.call("eth_getCode", parameters).await;
+            let code = answer.and_then(|value| crate::rpc::bytes("code", &value, MAX_CODE_BYTES));
+            code.map(keccak256).map_err(|e| e.into_adapter(endpoint.label(), "eth_getCode"))
+        })
+        .await
+}

@@ -1,0 +1,208 @@
+//! Deploying the contracts, and predicting their code.
+
+use crate::{
+    Artefact, Deployed, EvmAccount, EvmChain,
+    abi::{bindings::qbft_light_client::QbftParameters, calls::word},
+    account,
+};
+use adapter::{AdapterError, TrustedState};
+use alloy_primitives::Address;
+use ethers_core::{
+    abi::{Token, Tokenizable as _, encode},
+    types::{self as ethers, U256},
+};
+use light_client::{CodeHash, Codec as _, ErasedError, sha256};
+use light_client_qbft::{ClientState, ConsensusState, Kind, TrustLevel};
+
+/// The hashing mode in which the KECCAK256 opcode answers Keccak-256.
+const OPCODE_MODE: u8 = 0;
+/// The kind of an EVM chain's accounts in the payload `wr-1`.
+const EVM_ACCOUNT_KIND: u8 = 1;
+
+/// The code hash of a Router on this chain with this governance: what the chain's account of it must hold.
+///
+/// # Errors
+/// [`AdapterError::Config`] when the artefact has other immutables than are known here.
+pub fn router_code_hash(chain_id: u64, governance: Address) -> Result<CodeHash, AdapterError> {
+    let values = [
+        ("chainId", word(U256::from(chain_id))),
+        ("governance", governance.into_word().0),
+        ("hashMode", word(U256::from(OPCODE_MODE))),
+    ];
+    predicted(Artefact::router(), &values)
+}
+
+/// The code hash of a QBFT light client with the parameters of this state.
+///
+/// # Errors
+/// [`AdapterError::Verification`] when the state does not decode.
+pub fn qbft_client_code_hash(trusted: &TrustedState) -> Result<CodeHash, AdapterError> {
+    let (client, _) = decoded(trusted)?;
+    let parameters = client.parameters();
+    let values = [
+        ("kind", word(U256::from(kind_number(parameters.kind)))),
+        ("trustLevel", word(U256::from(trust_level_number(parameters.trust_level)))),
+        ("router", Address::new(*parameters.router.as_bytes()).into_word().0),
+        ("routerCodeHash", *parameters.router_code_hash.as_bytes()),
+        ("trustingPeriod", word(U256::from(parameters.trusting_period_seconds))),
+        ("clockDrift", word(U256::from(parameters.clock_drift_seconds))),
+        ("hashMode", word(U256::from(OPCODE_MODE))),
+    ];
+    predicted(Artefact::qbft_light_client(), &values)
+}
+
+/// What a chain is called in receipts: SHA-256(tag ‖ SHA-256("eip155") ‖ SHA-256(decimal id) ‖ hash of its first block).
+///
+/// Every part has 32 bytes, so that the preimage has one reading.
+///
+/// Source: protocol `wr-1`, "Identifiers".
+pub fn chain_ref(chain_id: u64, genesis_hash: [u8; 32]) -> [u8; 32] {
+    let mut tag = [0; 32];
+    let text = b"lighterman/chain/1";
+    tag[..text.len()].copy_from_slice(text);
+    sha256(&[&tag, &sha256(&[b"eip155"]), &sha256(&[chain_id.to_string().as_bytes()]), &genesis_hash])
+}
+
+impl EvmAccount {
+    /// Deploys the governance.
+    ///
+    /// # Errors
+    /// As [`EvmAccount::send`].
+    pub async fn deploy_governance(
+        &self,
+        members: &[Address],
+        threshold: u16,
+        delay_seconds: u64,
+    ) -> Result<Deployed, AdapterError> {
+        let members = members.iter().map(|member| Token::Address(ethers_address(*member))).collect();
+        let arguments = [Token::Array(members), number(threshold.into()), number(delay_seconds)];
+        self.create(Artefact::governance(), &encode(&arguments)).await
+    }
+
+    /// Deploys a Router.
+    ///
+    /// # Errors
+    /// As [`EvmAccount::send`].
+    pub async fn deploy_router(&self, governance: Address) -> Result<Deployed, AdapterError> {
+        let arguments = [Token::Address(ethers_address(governance)), number(OPCODE_MODE.into())];
+        self.create(Artefact::router(), &encode(&arguments)).await
+    }
+
+    /// Deploys the light client of another chain that trusts this state of it.
+    ///
+    /// # Errors
+    /// As [`EvmAccount::send`]; [`AdapterError::Verification`] when the state does not decode.
+    pub async fn deploy_qbft_client(&self, trusted: &TrustedState) -> Result<Deployed, AdapterError> {
+        let (client, consensus) = decoded(trusted)?;
+        let parameters = client.parameters();
+        let settings = QbftParameters {
+            kind: kind_number(parameters.kind),
+            trust_level: trust_level_number(parameters.trust_level),
+            router: ethers::Address::from(*parameters.router.as_bytes()),
+            router_code_hash: *parameters.router_code_hash.as_bytes(),
+            trusting_period: parameters.trusting_period_seconds,
+            clock_drift: parameters.clock_drift_seconds,
+        };
+        let initial = Token::Tuple(vec![
+            Token::FixedBytes(consensus.storage_root.as_bytes().to_vec()),
+            number(consensus.time.unix_seconds()),
+            Token::FixedBytes(consensus.set_hash.as_bytes().to_vec()),
+        ]);
+        let arguments = [settings.into_token(), number(trusted.height.number()), initial, number(OPCODE_MODE.into())];
+        self.create(Artefact::qbft_light_client(), &encode(&arguments)).await
+    }
+
+    /// Deploys a ledger of receipts whose home is the chain of this `chain_ref`.
+    ///
+    /// # Errors
+    /// As [`EvmAccount::send`].
+    pub async fn deploy_ledger(&self, governance: Address, home_ref: [u8; 32]) -> Result<Deployed, AdapterError> {
+        let arguments = [Token::Address(ethers_address(governance)), Token::FixedBytes(home_ref.to_vec())];
+        self.create(Artefact::receipt_ledger(), &encode(&arguments)).await
+    }
+
+    /// Deploys a bridge of receipts on a port.
+    ///
+    /// # Errors
+    /// As [`EvmAccount::send`].
+    pub async fn deploy_bridge(
+        &self,
+        router: Address,
+        ledger: Address,
+        governance: Address,
+        port: &str,
+    ) -> Result<Deployed, AdapterError> {
+        let arguments = [
+            Token::Address(ethers_address(router)),
+            Token::Address(ethers_address(ledger)),
+            Token::Address(ethers_address(governance)),
+            Token::String(port.to_owned()),
+            number(EVM_ACCOUNT_KIND.into()),
+        ];
+        self.create(Artefact::receipt_bridge(), &encode(&arguments)).await
+    }
+}
+
+impl EvmChain {
+    /// The keccak-256 of an account's code now, as a node says; that of no bytes when it has none.
+    ///
+    /// # Errors
+    /// [`AdapterError::Unavailable`] when no endpoint answers.
+    pub async fn code_hash(&self, address: Address) -> Result<CodeHash, AdapterError> {
+        account::code_hash(self.shared(), address).await.map(|hash| CodeHash::new(hash.0))
+    }
+}
+
+fn predicted(artefact: &'static Artefact, values: &[(&str, [u8; 32])]) -> Result<CodeHash, AdapterError> {
+    let hash = artefact.runtime_code_hash(values).map_err(|e| AdapterError::Config {
+        key: "artefact",
+        expected: "the immutables that are known here".to_owned(),
+        found: e.to_string(),
+    })?;
+    Ok(CodeHash::new(hash.0))
+}
+
+fn decoded(trusted: &TrustedState) -> Result<(ClientState, ConsensusState), AdapterError> {
+    let refused = |error: light_client_qbft::Error| AdapterError::Verification {
+        endpoint: "the trusted state".to_owned(),
+        operation: "deploy",
+        source: ErasedError::new(error),
+    };
+    let client = ClientState::decode(&trusted.client).map_err(refused)?;
+    Ok((client, ConsensusState::decode(&trusted.consensus).map_err(refused)?))
+}
+
+const fn kind_number(kind: Kind) -> u8 {
+    match kind {
+        Kind::Qbft => 0,
+        Kind::Ibft2 => 1,
+    }
+}
+
+const fn trust_level_number(level: TrustLevel) -> u8 {
+    match level {
+        TrustLevel::Strict => 0,
+        TrustLevel::OneThird => 1,
+    }
+}
+
+fn number(number: u64) -> Token {
+    Token::Uint(number.into())
+}
+
+pub(crate) fn ethers_address(address: Address) -> ethers::Address {
+    ethers::Address::from(address.into_array())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn router_code_commits_to_chain_and_governance() {
+        let hash = |chain, governance: u8| router_code_hash(chain, Address::repeat_byte(governance)).unwrap();
+        assert_eq!(hash(1, 1), hash(1, 1));
+        assert_ne!(hash(1, 1), hash(2, 1));
+        assert_ne!(hash(1, 1), hash(1, 2));
+    }
+}
