@@ -12,7 +12,7 @@ contract PacketsGasTest is TwoChains {
     bytes32[] private _uids;
     bytes[] private _out;
     bytes32 private _fresh;
-    bytes32 private _second;
+    bytes[] private _toNewHolders;
 
     function setUp() public override {
         super.setUp();
@@ -23,18 +23,21 @@ contract PacketsGasTest is TwoChains {
             _out.push(abi.encode(lock(_uids[i], alice, bob)));
         }
         _fresh = issue("fresh", alice);
-        _second = issue("second", alice);
-    }
-
-    function _batch(uint256 count) private view returns (Packet[] memory packets) {
-        packets = new Packet[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            packets[i] = abi.decode(_out[i], (Packet));
+        for (uint256 i = 0; i < BATCH; ++i) {
+            address holder = address(uint160(0x1000 + i));
+            _toNewHolders.push(abi.encode(lock(issue(keccak256(abi.encode(i)), alice), alice, holder)));
         }
     }
 
-    function _measureReceive(uint256 count) private returns (uint256) {
-        bytes memory input = abi.encodeCall(far.router.recvPackets, (_batch(count), 1, proof));
+    function _batch(bytes[] storage from, uint256 count) private view returns (Packet[] memory packets) {
+        packets = new Packet[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            packets[i] = abi.decode(from[i], (Packet));
+        }
+    }
+
+    function _measureReceive(bytes[] storage from, uint256 count) private returns (uint256) {
+        bytes memory input = abi.encodeCall(far.router.recvPackets, (_batch(from, count), 1, proof));
         return _measure(address(far.router), relayer, input);
     }
 
@@ -51,12 +54,17 @@ contract PacketsGasTest is TwoChains {
     }
 
     function test_gas_receive_and_mint_in_a_batch_of_20() public {
-        assertGas(_measureReceive(BATCH) / BATCH, 175_000, "receive + mint, batch of 20, known holder, per packet");
+        assertGas(_measureReceive(_out, BATCH) / BATCH, 175_000, "receive + mint, batch of 20, known holder, per packet");
         assertEq(far.ledger.balanceOf(bob), BATCH, "all minted");
     }
 
+    function test_gas_receive_and_mint_in_a_batch_of_20_for_new_holders() public {
+        assertGas(_measureReceive(_toNewHolders, BATCH) / BATCH, 195_000, "receive + mint, batch of 20, each a new holder, per packet");
+        assertEq(far.ledger.balanceOf(address(0x1000)), 1, "minted");
+    }
+
     function test_gas_receive_and_mint_alone() public {
-        assertGas(_measureReceive(1), 230_000, "receive + mint, alone, new holder");
+        assertGas(_measureReceive(_out, 1), 235_000, "receive + mint, alone, new holder");
         assertEq(far.ledger.balanceOf(bob), 1, "minted");
     }
 
@@ -70,13 +78,13 @@ contract PacketsGasTest is TwoChains {
         for (uint256 i = 0; i < BATCH; ++i) {
             answers[i] = received();
         }
-        bytes memory input = abi.encodeCall(home.router.ackPackets, (_batch(BATCH), answers, 1, proof));
+        bytes memory input = abi.encodeCall(home.router.ackPackets, (_batch(_out, BATCH), answers, 1, proof));
         assertGas(_measure(address(home.router), relayer, input) / BATCH, 60_000, "acknowledge, batch of 20, per packet");
     }
 
     function test_gas_time_out_in_a_batch_of_20() public {
         vm.warp(TIMEOUT);
-        bytes memory input = abi.encodeCall(home.router.timeoutPackets, (_batch(BATCH), 1, proof));
+        bytes memory input = abi.encodeCall(home.router.timeoutPackets, (_batch(_out, BATCH), 1, proof));
         assertGas(_measure(address(home.router), relayer, input) / BATCH, 60_000, "timeout + refund, batch of 20, per packet");
     }
 }
