@@ -21,8 +21,8 @@ library MerklePatriciaProof {
     uint256 private constant MAX_DEPTH = 65;
     /// Payload of a branch with 16 hashed children: 16 * 33 + 1 bytes. No other branch is as long.
     uint256 private constant FULL_BRANCH_BYTES = 529;
-    /// The head of a list of that length.
-    uint256 private constant FULL_BRANCH_HEAD = 0xf90211;
+    /// Its table of children (`tableOf`): 33 bytes each.
+    uint256 private constant FULL_BRANCH_TABLE = 0x2100420063008400a500c600e701080129014a016b018c01ad01ce01ef;
 
     /// What is wrong with a node.
     enum NodeFault {
@@ -63,7 +63,7 @@ library MerklePatriciaProof {
     /// @param position Calldata position of the next unused node.
     /// @param end Where the nodes end.
     /// @param depth How many hashed nodes the last key's path has.
-    /// @param stack Memory position of these nodes: hash, payload position << 128 | payload end.
+    /// @param stack Memory position of these nodes: hash, payload position << 128 | payload end, table of children.
     /// @param scratch Memory position where a node is copied to be hashed.
     struct Proof {
         HashMode mode;
@@ -93,11 +93,11 @@ library MerklePatriciaProof {
         uint256 stack;
         assembly ("memory-safe") {
             stack := mload(0x40)
-            mstore(0x40, add(stack, add(mul(MAX_DEPTH, 64), MAX_NODE_BYTES)))
+            mstore(0x40, add(stack, add(mul(MAX_DEPTH, 96), MAX_NODE_BYTES)))
         }
         (proof.mode, proof.root) = (mode, root);
         (proof.first, proof.position, proof.end) = (position, position, end);
-        (proof.stack, proof.scratch) = (stack, stack + MAX_DEPTH * 64);
+        (proof.stack, proof.scratch) = (stack, stack + MAX_DEPTH * 96);
     }
 
     /// Walks the path of the next key.
@@ -113,25 +113,22 @@ library MerklePatriciaProof {
         uint256 depth;
         uint256 nibble;
         Step step = Step.Hashed;
-        unchecked {
-            while (step == Step.Hashed) {
-                if (depth < shared) (shared, start, end) = reuse(proof, depth, wanted, shared);
+        while (step == Step.Hashed || step == Step.Embedded) {
+            uint256 table;
+            if (step == Step.Embedded) {
+                table = tableOf(start, end);
+            } else {
+                if (depth < shared) (shared, start, end, table) = reuse(proof, depth, wanted, shared);
                 if (depth >= shared) {
                     shared = 0;
-                    (start, end) = consume(proof, depth, wanted);
+                    (start, end, table) = consume(proof, depth, wanted);
                 }
                 depth++;
-                if (end - start == FULL_BRANCH_BYTES && nibble < KEY_NIBBLES && isFullBranch(start)) {
-                    start += 33 * nibbleAt(key, nibble) + 1;
-                    nibble++;
-                } else {
-                    do {
-                        (step, nibble, start, end) = follow(key, nibble, start, end);
-                    } while (step == Step.Embedded);
-                }
-                assembly ("memory-safe") {
-                    wanted := calldataload(start)
-                }
+            }
+            if (table == 0) (step, nibble, start, end) = followPath(key, nibble, start, end);
+            else (step, nibble, start, end) = followBranch(key, nibble, start, table);
+            assembly ("memory-safe") {
+                wanted := calldataload(start)
             }
         }
         proof.depth = depth;
@@ -144,22 +141,28 @@ library MerklePatriciaProof {
     }
 
     /// The node at `depth` of the last path when it is the one wanted; otherwise nothing is shared from here on.
-    function reuse(Proof memory proof, uint256 depth, bytes32 wanted, uint256 shared) private pure returns (uint256 stillShared, uint256 start, uint256 end) {
+    function reuse(Proof memory proof, uint256 depth, bytes32 wanted, uint256 shared)
+        private
+        pure
+        returns (uint256 stillShared, uint256 start, uint256 end, uint256 table)
+    {
         bytes32 hash;
         uint256 place;
         uint256 stack = proof.stack;
         assembly ("memory-safe") {
-            let entry := add(stack, mul(depth, 64))
+            let entry := add(stack, mul(depth, 96))
             hash := mload(entry)
             place := mload(add(entry, 32))
+            table := mload(add(entry, 64))
         }
-        return hash == wanted ? (shared, place >> 128, place & type(uint128).max) : (0, 0, 0);
+        return hash == wanted ? (shared, place >> 128, place & type(uint128).max, table) : (0, 0, 0, 0);
     }
 
     /// Takes the next node of the list, which must have the hash `wanted`.
     /// @return payload Where its payload begins.
     /// @return next Where it ends.
-    function consume(Proof memory proof, uint256 depth, bytes32 wanted) private pure returns (uint256 payload, uint256 next) {
+    /// @return table Its children, 0 when it is no branch.
+    function consume(Proof memory proof, uint256 depth, bytes32 wanted) private pure returns (uint256 payload, uint256 next, uint256 table) {
         uint256 position = proof.position;
         bool isList;
         (isList, payload, next) = readHead(proof, position, wanted);
@@ -176,15 +179,17 @@ library MerklePatriciaProof {
         if (found != wanted) revert ProofNodeHashMismatch(wanted, found);
         if (!isList) revert ProofNodeMalformed(NodeFault.Rlp);
         proof.position = next;
+        table = tableOf(payload, next);
         uint256 stack = proof.stack;
         assembly ("memory-safe") {
-            let entry := add(stack, mul(depth, 64))
+            let entry := add(stack, mul(depth, 96))
             mstore(entry, wanted)
             mstore(add(entry, 32), or(shl(128, payload), next))
+            mstore(add(entry, 64), table)
         }
     }
 
-    /// Reads the head of the node at `position`; a full branch, the most frequent one, is told by its first three bytes.
+    /// Reads the head of the node at `position`: those of nodes of 58 bytes and more here, the others where RLP is read.
     function readHead(Proof memory proof, uint256 position, bytes32 wanted) private pure returns (bool isList, uint256 payload, uint256 next) {
         uint256 end = proof.end;
         uint256 head;
@@ -192,8 +197,12 @@ library MerklePatriciaProof {
             head := shr(232, calldataload(position))
         }
         unchecked {
-            next = position + 3 + FULL_BRANCH_BYTES;
-            if (head == FULL_BRANCH_HEAD && next <= end) return (true, position + 3, next);
+            uint256 length;
+            if (head >> 16 == 0xf9) (payload, length) = (position + 3, head & 0xffff);
+            else if (head >> 16 == 0xf8) (payload, length) = (position + 2, (head >> 8) & 0xff);
+            // Each of the two heads stands for lengths of its own.
+            next = payload + length;
+            if (length > (head >> 16 == 0xf9 ? 0xff : 55) && next <= end) return (true, payload, next);
         }
         if (position == end) {
             if (position == proof.first) revert ProofEmpty(wanted);
@@ -204,25 +213,51 @@ library MerklePatriciaProof {
         if (fault != RlpReader.Fault.None) revert ProofNodeMalformed(NodeFault.Rlp);
     }
 
-    /// Follows `key` from `nibble` through one node.
-    /// @return step Where it leads.
-    /// @return nextNibble The first nibble not used yet.
-    /// @return first Position of the child's hash, or of the embedded child's payload, or of the value.
-    /// @return last Where that ends.
-    function follow(uint256 key, uint256 nibble, uint256 start, uint256 end)
-        private
-        pure
-        returns (Step step, uint256 nextNibble, uint256 first, uint256 last)
-    {
+    /// Reads a node: that of 17 items as a branch, that of 2 items is left to `followPath`.
+    /// @param start Where its payload begins.
+    /// @param end Where it ends.
+    /// @return table Where the children of a branch begin: 16 times 16 bits, counted from `start`, child 0 in the highest. 0: no branch.
+    function tableOf(uint256 start, uint256 end) private pure returns (uint256 table) {
         unchecked {
-            (RlpReader.Fault fault, bool isList, uint256 itemStart, uint256 itemEnd) = RlpReader.tryItem(start, end);
-            if (fault != RlpReader.Fault.None) revert ProofNodeMalformed(itemEnd == start ? NodeFault.ItemCount : NodeFault.Rlp);
-            bool childIsList;
-            (fault, childIsList, first, last) = RlpReader.tryItem(itemEnd, end);
-            if (fault != RlpReader.Fault.None) revert ProofNodeMalformed(last == itemEnd ? NodeFault.ItemCount : NodeFault.Rlp);
-            if (last != end) return followBranch(key, nibble, start, end);
-            if (isList) revert ProofNodeMalformed(NodeFault.HexPrefix);
-            (step, nextNibble) = followPath(key, nibble, itemStart, itemEnd - itemStart, childIsList, last - first);
+            if (end - start == FULL_BRANCH_BYTES && isFullBranch(start)) return FULL_BRANCH_TABLE;
+            uint256 position;
+            bool children;
+            (table, position, children) = readChildren(start);
+            // What was read beyond the end, if anything, leaves the position there.
+            if (children && position + 1 == end && RlpReader.headAt(position) == 0x80) return table;
+            (RlpReader.Fault fault, , , uint256 next) = RlpReader.tryItem(start, end);
+            if (fault == RlpReader.Fault.None) {
+                (fault, , , next) = RlpReader.tryItem(next, end);
+                if (fault == RlpReader.Fault.None && next == end) return 0;
+            }
+            if (!children) revert ProofNodeMalformed(NodeFault.Child);
+            if (position < end && RlpReader.headAt(position) != 0x80) revert ProofNodeMalformed(NodeFault.BranchValue);
+            revert ProofNodeMalformed(NodeFault.ItemCount);
+        }
+    }
+
+    /// Reads 16 children as far as they are some: empty, a hash, or a list of less than 32 bytes in all.
+    /// @return table As of `tableOf`.
+    /// @return position Where they end.
+    /// @return complete Whether all 16 are of these forms.
+    function readChildren(uint256 start) private pure returns (uint256 table, uint256 position, bool complete) {
+        assembly ("memory-safe") {
+            position := start
+            let index := 16
+            for { } index { index := sub(index, 1) } {
+                table := or(shl(16, table), sub(position, start))
+                let head := byte(0, calldataload(position))
+                let width := 1
+                if iszero(eq(head, 0x80)) {
+                    width := 33
+                    if iszero(eq(head, 0xa0)) {
+                        if or(lt(head, 0xc0), gt(head, 0xde)) { break }
+                        width := sub(head, 0xbf)
+                    }
+                }
+                position := add(position, width)
+            }
+            complete := iszero(index)
         }
     }
 
@@ -244,39 +279,46 @@ library MerklePatriciaProof {
         }
     }
 
-    /// A branch with children of any allowed width: all are checked, one is followed.
-    function followBranch(uint256 key, uint256 nibble, uint256 start, uint256 end)
+    /// Follows `key` at `nibble` to one child of a branch.
+    /// @return step Where it leads.
+    /// @return nextNibble The first nibble not used yet.
+    /// @return first Position of the child's hash, or of the embedded child's payload.
+    /// @return last Where that ends.
+    function followBranch(uint256 key, uint256 nibble, uint256 start, uint256 table)
         private
         pure
         returns (Step step, uint256 nextNibble, uint256 first, uint256 last)
     {
+        if (nibble == KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, KEY_NIBBLES + 1);
         unchecked {
-            if (nibble == KEY_NIBBLES) revert ProofPathTooLong(KEY_NIBBLES, KEY_NIBBLES + 1);
-            uint256 wanted = nibbleAt(key, nibble);
             nextNibble = nibble + 1;
-            uint256 position = start;
-            for (uint256 index = 0; index < 16; index++) {
-                if (position >= end) revert ProofNodeMalformed(NodeFault.ItemCount);
-                uint256 head = RlpReader.headAt(position);
-                uint256 width;
-                if (head == 0x80) width = 1;
-                else if (head == 0xa0) width = 33;
-                else if (head >= 0xc0 && head < 0xc0 + 31) width = head - 0xc0 + 1;
-                else revert ProofNodeMalformed(NodeFault.Child);
-                if (index == wanted) {
-                    (first, last) = (position + 1, position + width);
-                    step = head == 0x80 ? Step.Absent : head == 0xa0 ? Step.Hashed : Step.Embedded;
-                }
-                position += width;
-            }
-            if (position >= end) revert ProofNodeMalformed(NodeFault.ItemCount);
-            if (RlpReader.headAt(position) != 0x80) revert ProofNodeMalformed(NodeFault.BranchValue);
-            if (position + 1 != end) revert ProofNodeMalformed(NodeFault.ItemCount);
+            first = start + ((table >> (240 - 16 * nibbleAt(key, nibble))) & 0xffff) + 1;
+            uint256 head = RlpReader.headAt(first - 1);
+            if (head == 0xa0) return (Step.Hashed, nextNibble, first, first + 32);
+            if (head != 0x80) return (Step.Embedded, nextNibble, first, first + head - 0xc0);
         }
     }
 
-    /// An extension or a leaf: a path in hex-prefix encoding and a child or value of `length` payload bytes.
-    function followPath(uint256 key, uint256 nibble, uint256 path, uint256 pathBytes, bool childIsList, uint256 length)
+    /// Follows `key` from `nibble` through a node of two items: an extension or a leaf.
+    /// @return step Where it leads.
+    /// @return nextNibble The first nibble not used yet.
+    /// @return first Position of the child's hash, or of the embedded child's payload, or of the value.
+    /// @return last Where that ends.
+    function followPath(uint256 key, uint256 nibble, uint256 start, uint256 end)
+        private
+        pure
+        returns (Step step, uint256 nextNibble, uint256 first, uint256 last)
+    {
+        // That there are these two items, and no more, is known from `tableOf`.
+        (, bool pathIsList, uint256 path, uint256 pathEnd) = RlpReader.tryItem(start, end);
+        if (pathIsList) revert ProofNodeMalformed(NodeFault.HexPrefix);
+        bool childIsList;
+        (, childIsList, first, last) = RlpReader.tryItem(pathEnd, end);
+        (step, nextNibble) = matchPath(key, nibble, path, pathEnd - path, childIsList, last - first);
+    }
+
+    /// Compares a path in hex-prefix encoding with the key, and checks the child or value of `length` payload bytes behind it.
+    function matchPath(uint256 key, uint256 nibble, uint256 path, uint256 pathBytes, bool childIsList, uint256 length)
         private
         pure
         returns (Step step, uint256 nextNibble)
