@@ -617,6 +617,22 @@ fn shapes(folder: &Path) {
         &mpt("an extension that leads elsewhere", GENERATED, root_of(&away), &away, &claim, rejected("value-absent")),
     );
 
+    // As long as the key: whether it leads there or not, no node could follow.
+    let whole = list(&[bytes(&hex_prefix(&elsewhere, 0, 64, false)), hash_of(&deep)]);
+    write(
+        folder,
+        case,
+        "reject-proof-path-too-long-elsewhere",
+        &mpt(
+            "an extension over all 64 nibbles that leads elsewhere is no absence",
+            GENERATED,
+            root_of(&whole),
+            &whole,
+            &absent,
+            malformed("proof-path-too-long", None),
+        ),
+    );
+
     // A branch at depth 64 has no nibble left to choose by: 64 extensions and branches of one nibble each.
     let case = "mpt/depth-64";
     let mut node = branch(bytes(&[]), 63, other, bytes(&[]));

@@ -58,7 +58,7 @@ impl<'a, 's, S: HashSuite> Trie<'a, 's, S> {
         if self.root == EMPTY_ROOT {
             return Ok(None);
         }
-        let mut walk = Walk { key, used: 0, depth: 0, shared: true };
+        let mut walk = Walk { key, used: 0, depth: 0 };
         let found = self.walk(&mut walk);
         self.path.truncate(walk.depth);
         found
@@ -108,14 +108,13 @@ impl<'a, 's, S: HashSuite> Trie<'a, 's, S> {
 
     /// The node with this hash: the previous path's when it is there, else the next one of the list.
     fn resolve(&mut self, walk: &mut Walk<'_>, expected: StateRoot) -> Result<&'a [u8], ProofError> {
-        if walk.shared
-            && let Some((hash, node)) = self.path.get(walk.depth)
+        if let Some((hash, node)) = self.path.get(walk.depth)
             && *hash == expected
         {
             walk.depth += 1;
             return Ok(node);
         }
-        walk.shared = false;
+        // From here on this path is another one: nothing deeper of the previous one is looked at again.
         self.path.truncate(walk.depth);
         if self.nodes.is_empty() {
             return Err(match self.taken {
@@ -174,7 +173,6 @@ struct Walk<'k> {
     key: &'k [u8; 32],
     used: usize,
     depth: usize,
-    shared: bool,
 }
 
 impl Walk<'_> {

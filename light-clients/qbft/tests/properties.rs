@@ -298,6 +298,30 @@ fn a_host_that_loads_the_wrong_state_is_told() {
     assert!(matches!(found, Err(Error::ConsensusStateMismatch { .. })), "{found:?}");
 }
 
+/// The host passes what the evidence names instead of what it stored: the client state still knows the hashes.
+#[test]
+fn a_host_that_echoes_the_evidence_is_told() {
+    let loaded = Loaded::new("misbehaviour/sealed-4v/accept-between");
+    let good = Evidence::decode(&loaded.input).unwrap();
+    let echo = |evidence: &Evidence| {
+        let upper = evidence.upper.unwrap();
+        let trusted = [&evidence.lower, &upper].map(|at| Trusted {
+            height: at.height,
+            client: &loaded.client,
+            consensus: &at.state,
+        });
+        CLIENT.verify_misbehaviour(trusted, evidence, loaded.now).map(|_| ())
+    };
+    assert_eq!(echo(&good), Ok(()));
+    let later = Timestamp::from_unix_seconds(T0 + 21);
+    let mut bent = good.clone();
+    bent.lower.state.time = later;
+    assert!(matches!(echo(&bent), Err(Error::ConsensusStateMismatch { .. })));
+    let mut bent = good;
+    bent.upper.as_mut().unwrap().state.time = later;
+    assert!(matches!(echo(&bent), Err(Error::ConsensusStateMismatch { .. })));
+}
+
 /// A message with some bytes overwritten, left out or repeated.
 fn bent(original: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let length = original.len();
