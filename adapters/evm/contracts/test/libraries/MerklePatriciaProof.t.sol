@@ -147,6 +147,36 @@ contract MerklePatriciaProofTest is TrieBuilder, Test {
         harness.verifySlots(root, both, three, said);
     }
 
+    /// As long as a full branch, and none: its children are read before it is taken for one.
+    function test_a_node_of_a_full_branch_s_length_is_read() public {
+        bytes32[] memory slots = new bytes32[](1);
+        bytes[] memory values = new bytes[](1);
+        bytes memory hashes;
+        for (uint256 i = 0; i < 14; i++) hashes = bytes.concat(hashes, Rlp.encode(keccak256(abi.encode(i))));
+        bytes memory two = bytes.concat(Rlp.encode(keccak256("x")), Rlp.encode(keccak256("y")));
+        bytes memory uneven = bytes.concat(hex"a1", new bytes(33), hex"9f", new bytes(31));
+        bytes[5] memory payloads = [
+            bytes.concat(uneven, hashes, hex"80"),
+            bytes.concat(hashes, uneven, hex"80"),
+            bytes.concat(hashes, two, hex"01"),
+            bytes.concat(hashes, Rlp.encode(keccak256("x")), hex"df", new bytes(31), hex"8080"),
+            bytes.concat(hashes, two, hex"c0")
+        ];
+        MerklePatriciaProof.NodeFault[5] memory faults = [
+            MerklePatriciaProof.NodeFault.Child,
+            MerklePatriciaProof.NodeFault.Child,
+            MerklePatriciaProof.NodeFault.BranchValue,
+            MerklePatriciaProof.NodeFault.Child,
+            MerklePatriciaProof.NodeFault.BranchValue
+        ];
+        for (uint256 i = 0; i < payloads.length; i++) {
+            assertEq(payloads[i].length, 529, "length");
+            bytes memory node = Rlp.list(payloads[i]);
+            vm.expectRevert(abi.encodeWithSelector(MerklePatriciaProof.ProofNodeMalformed.selector, faults[i]));
+            harness.verifySlots(keccak256(node), node, slots, values);
+        }
+    }
+
     /// Two keys that part at the last nibble: their leaves lie in the branch, which is hashed below an extension of 63 nibbles.
     function test_children_that_lie_in_their_parent() public {
         Entry[] memory entries = new Entry[](3);
