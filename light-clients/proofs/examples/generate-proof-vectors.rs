@@ -1,6 +1,6 @@
 //! Writes `vectors/`: the proofs that GoQuorum answered, and tries made to break one rule each.
 //!
-//! `cargo run --release -p light-client-proofs --example generate-vectors`
+//! `cargo run --release -p light-client-proofs --example generate-proof-vectors`
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 #[path = "../tests/support/trie.rs"]
@@ -18,7 +18,7 @@ use std::{fs, path::Path};
 use trie::{Trie, account, bytes, hex_prefix, key_of, list, slot_value};
 use vectors::{hex, read, reject, unhex, unhex_array, write};
 
-const GENERATED: &str = "made by examples/generate-vectors.rs: a trie of its own making";
+const GENERATED: &str = "made by examples/generate-proof-vectors.rs: a trie of its own making";
 
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");

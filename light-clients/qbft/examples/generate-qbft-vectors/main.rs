@@ -1,7 +1,7 @@
 //! Writes `vectors/{update,header,misbehaviour,membership}` from the captures, and from headers that are sealed here by
 //! derived keys so that one rule at a time is broken.
 //!
-//! `cargo run --release -p light-client-qbft --example generate-vectors`
+//! `cargo run --release -p light-client-qbft --example generate-qbft-vectors`
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod header;
@@ -24,8 +24,7 @@ use support::{
     vectors::{hex, reject, walk},
 };
 
-const GENERATED: &str =
-    "made by examples/generate-vectors: headers sealed by keys derived from labels, over a state of its own making";
+const GENERATED: &str = "made by examples/generate-qbft-vectors: headers sealed by keys derived from labels, over a state of its own making";
 
 fn main() {
     let folder = folder();
