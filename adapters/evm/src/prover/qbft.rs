@@ -34,6 +34,9 @@ use std::{
 const MAX_UPDATES: usize = 256;
 /// The most heights that are tried in between.
 const MAX_PROBES: usize = 4 * MAX_UPDATES;
+/// How far beyond the next height one is looked for that more of the trusted set have sealed: which members' seals a
+/// block carries is chance.
+const MAX_LOOK_AHEAD: u64 = 16;
 
 /// What a client of the chain is to demand, besides what the chain's configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +313,8 @@ impl Prover for QbftProver {
         }
         let mut updates = Vec::new();
         let mut goal = target;
+        // Once the next height itself has failed: up to where heights beyond it are tried one by one.
+        let mut ahead: Option<u64> = None;
         for _ in 0..MAX_PROBES {
             if state.height == target || updates.len() >= MAX_UPDATES {
                 break;
@@ -320,14 +325,25 @@ impl Prover for QbftProver {
                 Ok((update, next)) => {
                     updates.push(update);
                     state = next;
-                    goal = target;
+                    (goal, ahead) = (target, None);
                 }
                 Err(error) if error.kind() == AdapterErrorKind::InsufficientTrust => {
-                    match nearer(state.height, goal) {
-                        Some(middle) => goal = middle,
-                        // Not even the next block: the set shrank, and its vote headers are needed.
-                        None => return Err(error),
-                    }
+                    let next = match ahead {
+                        None => nearer(state.height, goal),
+                        Some(_) => None,
+                    };
+                    goal = match next {
+                        Some(middle) => middle,
+                        None => {
+                            let last = ahead.unwrap_or(state.height.number().saturating_add(MAX_LOOK_AHEAD));
+                            ahead = Some(last);
+                            match goal.next() {
+                                Some(next) if next <= target && next.number() <= last => next,
+                                // No block near: the set shrank, and its vote headers are needed.
+                                _ => return Err(error),
+                            }
+                        }
+                    };
                 }
                 Err(error) => return Err(error),
             }

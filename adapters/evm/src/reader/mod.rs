@@ -129,17 +129,37 @@ impl EvmReader {
         sequence: Sequence,
     ) -> Result<Option<PacketEvent>, AdapterError> {
         let topics = vec![vec![kind.topic()], vec![client_topic(client)], vec![number_topic(sequence.get())]];
-        let filter = &Filter { address: self.router, topics };
-        self.chain
-            .pool
-            .attempt(|endpoint| async move {
-                let to = View::latest(&endpoint).await?.height;
-                let logs = query::logs(&endpoint, filter, self.config().router_height, to).await?;
-                let Some(log) = logs.first() else { return Ok(None) };
-                let raw = RawEvent::read(log).and_then(|raw| raw.event(client.clone(), log));
-                raw.map(Some).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))
-            })
-            .await
+        let filter = Filter { address: self.router, topics };
+        let mut failure = None;
+        let mut absent = false;
+        // A node that hides an event answers as one where there is none: only when all have none, there is none.
+        for endpoint in self.chain.pool.by_rank() {
+            match self.find_event_at(&endpoint, &filter, client).await {
+                Ok(Some(event)) => return Ok(Some(event)),
+                Ok(None) => absent = true,
+                Err(error) => {
+                    self.chain.pool.judge(&endpoint, &error);
+                    failure = Some(error);
+                }
+            }
+        }
+        match failure {
+            Some(error) if !absent => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    async fn find_event_at(
+        &self,
+        endpoint: &Endpoint,
+        filter: &Filter,
+        client: &ClientId,
+    ) -> Result<Option<PacketEvent>, AdapterError> {
+        let to = View::latest(endpoint).await?.height;
+        let logs = query::logs(endpoint, filter, self.config().router_height, to).await?;
+        let Some(log) = logs.first() else { return Ok(None) };
+        let event = RawEvent::read(log).and_then(|raw| raw.event(client.clone(), log));
+        event.map(Some).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))
     }
 
     async fn slot(&self, path: &StorePath) -> Result<At<[u8; 32]>, AdapterError> {
