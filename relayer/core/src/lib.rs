@@ -2,6 +2,7 @@
 //! fetches, stores, logs or reads a clock; time and every answer arrive as events.
 
 mod backoff;
+pub mod codec;
 mod event;
 mod id;
 mod lease;

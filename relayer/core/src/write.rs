@@ -130,8 +130,8 @@ pub struct Evidence {
     pub bytes: Vec<u8>,
 }
 
-/// One change of what is remembered. A list of them is applied as a whole or not at all, and applying the same list
-/// twice is the same as once.
+/// One change of what is remembered. A list of them is applied as a whole or not at all. Applying the same list twice is
+/// the same as once, as long as it does not both take and settle a nonce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
     /// A packet's row, new or changed.

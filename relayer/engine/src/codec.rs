@@ -1,7 +1,10 @@
 //! Calls as bytes: what the core and the store carry without reading it, until it is signed (again).
 
 use adapter::Message;
-use light_client::{ClientId, Cursor, CursorError, Height, IdError, Packet, Payload, Sequence, SlotKey};
+use light_client::{Cursor, CursorError, Height, Packet, SlotKey};
+use relayer_core::codec::{
+    CodecError, put_bytes, put_count, put_packet, take_bytes, take_client, take_count, take_packet,
+};
 
 const VERSION: u8 = 1;
 const UPDATE: u8 = 1;
@@ -11,39 +14,6 @@ const TIMEOUT: u8 = 4;
 const MISBEHAVIOUR: u8 = 5;
 const EXPIRE: u8 = 6;
 const NOTARISE: u8 = 7;
-
-/// Why stored bytes are not calls: the database was changed by something else.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CodecError {
-    /// Bytes are missing or left over.
-    #[error("calls: {0}")]
-    Length(#[from] CursorError),
-    /// A first byte is none that is ever written.
-    #[error("calls, {field}: expected {expected}, found {found}")]
-    Tag {
-        /// What the byte stands for.
-        field: &'static str,
-        /// What it may be.
-        expected: &'static str,
-        /// What it is.
-        found: u8,
-    },
-    /// An identifier is not one.
-    #[error("calls: {0}")]
-    Id(#[from] IdError),
-    /// A text is not UTF-8.
-    #[error("calls, {field}: expected UTF-8, found {found} other bytes")]
-    Text {
-        /// Which text.
-        field: &'static str,
-        /// How many bytes.
-        found: usize,
-    },
-    /// A call of a kind that this version does not know.
-    #[error("calls: expected a call that this version knows how to write")]
-    Unknown,
-}
 
 /// Calls to bytes.
 ///
@@ -158,15 +128,6 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Message>, CodecError> {
     Ok(messages)
 }
 
-fn put_count(out: &mut Vec<u8>, count: usize) {
-    out.extend_from_slice(&(count as u64).to_be_bytes());
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_count(out, bytes.len());
-    out.extend_from_slice(bytes);
-}
-
 fn put_proof(out: &mut Vec<u8>, height: Height, proof: &[u8]) {
     out.extend_from_slice(&height.revision().to_be_bytes());
     out.extend_from_slice(&height.number().to_be_bytes());
@@ -175,38 +136,7 @@ fn put_proof(out: &mut Vec<u8>, height: Height, proof: &[u8]) {
 
 fn put_packets(out: &mut Vec<u8>, packets: &[Packet]) {
     put_count(out, packets.len());
-    for packet in packets {
-        out.extend_from_slice(&packet.sequence.get().to_be_bytes());
-        put_bytes(out, packet.source_client.as_str().as_bytes());
-        put_bytes(out, packet.destination_client.as_str().as_bytes());
-        out.extend_from_slice(&packet.timeout_seconds.to_be_bytes());
-        put_count(out, packet.payloads.len());
-        for payload in &packet.payloads {
-            put_bytes(out, payload.source_port.as_bytes());
-            put_bytes(out, payload.destination_port.as_bytes());
-            put_bytes(out, payload.version.as_bytes());
-            put_bytes(out, payload.encoding.as_bytes());
-            put_bytes(out, &payload.value);
-        }
-    }
-}
-
-fn take_count(cursor: &mut Cursor<'_>, field: &'static str) -> Result<u64, CodecError> {
-    Ok(cursor.take_u64(field)?)
-}
-
-fn take_bytes(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Vec<u8>, CodecError> {
-    let length = usize::try_from(cursor.take_u64(field)?).unwrap_or(usize::MAX);
-    Ok(cursor.take(field, length)?.to_vec())
-}
-
-fn take_text(cursor: &mut Cursor<'_>, field: &'static str) -> Result<String, CodecError> {
-    String::from_utf8(take_bytes(cursor, field)?)
-        .map_err(|error| CodecError::Text { field, found: error.as_bytes().len() })
-}
-
-fn take_client(cursor: &mut Cursor<'_>) -> Result<ClientId, CodecError> {
-    Ok(take_text(cursor, "client")?.parse()?)
+    packets.iter().for_each(|packet| put_packet(out, packet));
 }
 
 fn take_height(cursor: &mut Cursor<'_>) -> Result<Height, CodecError> {
@@ -218,32 +148,10 @@ fn take_packets(cursor: &mut Cursor<'_>) -> Result<Vec<Packet>, CodecError> {
     (0..count).map(|_| take_packet(cursor)).collect()
 }
 
-fn take_packet(cursor: &mut Cursor<'_>) -> Result<Packet, CodecError> {
-    Ok(Packet {
-        sequence: Sequence::try_from(cursor.take_u64("sequence")?)?,
-        source_client: take_client(cursor)?,
-        destination_client: take_client(cursor)?,
-        timeout_seconds: cursor.take_u64("timeout")?,
-        payloads: {
-            let count = take_count(cursor, "payloads")?;
-            (0..count)
-                .map(|_| {
-                    Ok(Payload {
-                        source_port: take_text(cursor, "source port")?,
-                        destination_port: take_text(cursor, "destination port")?,
-                        version: take_text(cursor, "version")?,
-                        encoding: take_text(cursor, "encoding")?,
-                        value: take_bytes(cursor, "value")?,
-                    })
-                })
-                .collect::<Result<_, CodecError>>()?
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use light_client::{ClientId, Payload, Sequence};
 
     fn calls() -> Vec<Message> {
         let client: ClientId = "qbft-0".parse().expect("a client id");

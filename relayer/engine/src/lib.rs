@@ -16,7 +16,6 @@ mod signer_task;
 mod status;
 
 pub use clock::{Clock, SystemClock};
-pub use codec::CodecError;
 pub use config::{EngineConfig, PathEnd, PathHandles};
 pub use engine::{Engine, EngineHandle, EngineWatch};
 pub use error::EngineError;

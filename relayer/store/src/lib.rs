@@ -1,4 +1,7 @@
 //! What the relayer remembers: the [`Store`] trait, in memory and in SQLite.
+//!
+//! A machine's changes come as one list of [`relayer_core::Write`]s, applied as a whole or not at all, under a lease
+//! whose fence is checked in the same transaction. What is read at the start grows with the unsettled packets only.
 
 mod error;
 mod memory;

@@ -96,10 +96,13 @@ impl Store for MemoryStore {
         let state = self.lock();
         let mut start =
             PathStart { last_batch: state.last_batch.get(path).copied().unwrap_or(0), ..PathStart::default() };
+        for direction in Direction::BOTH {
+            let through = state.known_through.get(&(path.clone(), direction)).copied().unwrap_or(0);
+            start.directions[direction_index(direction)].known_through = through;
+        }
         for ((_, direction, sequence), row) in state.packets_of(path) {
-            let through = state.known_through.get(&(path.clone(), *direction)).copied().unwrap_or(0);
             let record = &mut start.directions[direction_index(*direction)];
-            record.known_through = through;
+            let through = record.known_through;
             if !row.state.is_settled() {
                 record.pending.push(row.clone());
             }

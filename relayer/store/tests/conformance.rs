@@ -5,8 +5,8 @@
 
 use light_client::{CommitmentHash, Height, Packet, Payload, Sequence, Timestamp};
 use relayer_core::{
-    Attempt, Bid, Direction, End, Evidence, EvidenceKind, Item, NonceEnd, PacketRow, PacketState, Parked, PathId, Purpose, SignerId, Step,
-    Told, Trusted, UnixMillis, Waiting, Write,
+    Attempt, Bid, Direction, End, Evidence, EvidenceKind, Item, NonceEnd, PacketRow, PacketState, Parked, PathId,
+    Purpose, SignerId, Step, Told, Trusted, UnixMillis, Waiting, Write,
 };
 use relayer_store::{Guard, MemoryStore, PacketQuery, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
@@ -42,7 +42,9 @@ for_each_store!(
 
 async fn leases_are_exclusive_and_fenced(store: &dyn Store) {
     let first = store.lease(LEASE, "x", NOW, 1_000).await.unwrap();
-    assert!(matches!(store.lease(LEASE, "y", NOW, 1_000).await, Err(StoreError::LeaseHeld { held, .. }) if held.owner == "x"));
+    assert!(
+        matches!(store.lease(LEASE, "y", NOW, 1_000).await, Err(StoreError::LeaseHeld { held, .. }) if held.owner == "x")
+    );
     let renewed = store.lease(LEASE, "x", UnixMillis::new(1_500), 1_000).await.unwrap();
     assert_eq!((renewed.fence, renewed.expires), (first.fence, UnixMillis::new(2_500)));
     store.release(&Guard { lease: LEASE.to_owned(), fence: renewed.fence + 1 }).await.unwrap();
@@ -73,7 +75,9 @@ async fn applying_twice_is_applying_once(store: &dyn Store) {
     let guard = guard(store).await;
     let mut random = Random(7);
     for _ in 0..20 {
-        let writes = random.writes(30);
+        let mut writes = random.writes(30);
+        // A list is what one event led to: it either takes nonces or settles one, and never both.
+        writes.retain(|write| !matches!(write, Write::NonceEnd { .. } | Write::NonceReopened { .. }));
         if store.apply(&guard, &writes).await.is_ok() {
             let once = answers(store).await;
             store.apply(&guard, &writes).await.unwrap();
@@ -152,7 +156,13 @@ async fn answers(store: &dyn Store) -> Vec<String> {
                 answers.push(format!("{:?}", store.attempts(&path, direction, *sequence).await.unwrap()));
                 answers.push(format!("{:?}", store.evidence(&path, direction, *sequence).await.unwrap()));
             }
-            let query = PacketQuery { path: Some(path.clone()), direction: Some(direction), limit: 5, before: Some(6), ..PacketQuery::default() };
+            let query = PacketQuery {
+                path: Some(path.clone()),
+                direction: Some(direction),
+                limit: 5,
+                before: Some(6),
+                ..PacketQuery::default()
+            };
             answers.push(format!("{:?}", store.packets(&query).await.unwrap()));
         }
         for pending in [false, true] {
@@ -164,7 +174,12 @@ async fn answers(store: &dyn Store) -> Vec<String> {
         let query = PacketQuery { state: Some(*state), limit: 100, ..PacketQuery::default() };
         answers.push(format!("{:?}", store.packets(&query).await.unwrap()));
     }
-    let query = PacketQuery { waiting: Some(Waiting::Person), sequence: Some(sequences[2]), limit: 100, ..PacketQuery::default() };
+    let query = PacketQuery {
+        waiting: Some(Waiting::Person),
+        sequence: Some(sequences[2]),
+        limit: 100,
+        ..PacketQuery::default()
+    };
     answers.push(format!("{:?}", store.packets(&query).await.unwrap()));
     for signer in [signer(0), signer(1)] {
         answers.push(format!("{:?}", store.signer(&signer).await.unwrap()));
@@ -216,7 +231,13 @@ impl Random {
             10 => Write::View { path, end, trusted: self.trusted() },
             11 => Write::BatchCounter { path, last: self.next() },
             12 => Write::Evidence { path, evidence: self.evidence(end) },
-            13 => Write::Nonce { signer, nonce, purpose: self.purpose(path, end), messages: self.bytes(), at: self.millis() },
+            13 => Write::Nonce {
+                signer,
+                nonce,
+                purpose: self.purpose(path, end),
+                messages: self.bytes(),
+                at: self.millis(),
+            },
             14 => {
                 let number = 1 + self.below(3) as u32;
                 Write::Attempt { signer, nonce, attempt: attempt(number, number as u8) }
@@ -237,6 +258,12 @@ impl Random {
         let mut row = PacketRow::announced(sequence, told, self.millis());
         row.state = self.pick(PacketState::ALL);
         row.waiting = self.pick(Waiting::ALL);
+        // What is settled waits for nothing, and nothing else does: the database insists on it.
+        if row.state.is_settled() {
+            row.waiting = Waiting::Nothing;
+        } else if row.waiting == Waiting::Nothing {
+            row.waiting = Waiting::Turn;
+        }
         row.parked = (row.waiting == Waiting::Person).then(|| self.pick(Parked::ALL));
         row.acknowledgement_height = (self.below(2) == 0).then(|| self.height());
         row.tries = self.below(9) as u32;
@@ -309,8 +336,20 @@ impl Random {
 }
 
 fn attempt(number: u32, hash: u8) -> Attempt {
-    let bid = if number == 1 { Bid::Legacy { gas_price: u128::MAX } } else { Bid::Dynamic { max_fee: 7, max_priority_fee: 0 } };
-    Attempt { number, hash: [hash; 32], raw: vec![hash; 9], bid, gas_limit: u64::MAX, cancels: number == 3, signed: UnixMillis::new(u64::from(number)) }
+    let bid = if number == 1 {
+        Bid::Legacy { gas_price: u128::MAX }
+    } else {
+        Bid::Dynamic { max_fee: 7, max_priority_fee: 0 }
+    };
+    Attempt {
+        number,
+        hash: [hash; 32],
+        raw: vec![hash; 9],
+        bid,
+        gas_limit: u64::MAX,
+        cancels: number == 3,
+        signed: UnixMillis::new(u64::from(number)),
+    }
 }
 
 fn path(index: u64) -> PathId {

@@ -1,203 +1,237 @@
-//! The store in SQLite: one writing connection, a few reading ones, everything durable before it is acknowledged.
+//! SQLite: one file, one relayer.
 
-mod apply;
-mod open;
-mod row;
+mod lock;
+mod read;
+mod value;
+mod write;
 
-use crate::store::{direction_index, end_index};
-use crate::{AttemptView, Guard, MAX_PAGE, PacketQuery, PacketView, Store, StoreError};
+use crate::{AttemptView, Guard, PacketQuery, PacketView, Store, StoreError};
 use async_trait::async_trait;
 use light_client::{Packet, Sequence};
+use lock::DatabaseLock;
 use relayer_core::{
-    CLOSED_NONCES_KEPT, Direction, Evidence, Lease, LeaseDecision, OpenStart, PacketState, PathId, PathStart, SignerId,
-    SignerStart, UnixMillis, Write, decide_lease,
+    Direction, Evidence, Lease, LeaseDecision, PacketState, PathId, PathStart, SignerId, SignerStart, UnixMillis,
+    Write, decide_lease,
 };
-use row::{
-    attempt_of, body_of, count_of, end_of_nonce, evidence_of, lease_of, packet_of, payload_of, purpose_of, step_of,
-    trusted_of,
+use sqlx::{
+    Row as _, SqliteConnection, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Row as _, SqliteConnection};
-use std::fs::File;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-/// How the packets of a page are asked for. `pending` has its own text, so that its partial index serves it.
-macro_rules! packets_where {
-    ($pending:literal) => {
-        concat!(
-            "SELECT * FROM packet WHERE ",
-            $pending,
-            " (?1 IS NULL OR path = ?1) AND (?2 IS NULL OR direction = ?2) AND (?3 IS NULL OR state = ?3)",
-            " AND (?4 IS NULL OR waiting = ?4) AND (?5 IS NULL OR sequence = ?5) AND (?6 IS NULL OR sequence < ?6)",
-            " ORDER BY sequence DESC, path, direction LIMIT ?7"
-        )
-    };
-}
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-const PACKETS: &str = packets_where!("");
-const PACKETS_PENDING: &str = packets_where!("state NOT IN ('acknowledged', 'timed-out') AND");
-const PENDING: &str = "SELECT * FROM packet WHERE path = ?1 AND direction = ?2 AND state NOT IN ('acknowledged', 'timed-out') ORDER BY sequence";
-const KNOWN_THROUGH: &str = "SELECT known_through FROM direction_progress WHERE path = ?1 AND direction = ?2";
-const KNOWN_BEYOND: &str = "SELECT sequence FROM packet WHERE path = ?1 AND direction = ?2 AND sequence > ?3
-  AND state IN ('sent', 'delivered', 'acknowledged', 'timed-out') ORDER BY sequence";
-const COUNTS: &str = "SELECT direction, state, count FROM packet_count WHERE path = ?1";
-const CURSORS: &str = "SELECT chain_end, height_revision, height FROM event_cursor WHERE path = ?1";
-const VIEWS: &str = "SELECT * FROM verified_state WHERE path = ?1";
-const LAST_BATCH: &str = "SELECT last FROM batch_counter WHERE path = ?1";
-const OPEN_OF_PATH: &str = "SELECT * FROM nonce WHERE path = ?1 AND ended IS NULL AND reopened = 0 ORDER BY batch";
-const OPEN_OF_SIGNER: &str = "SELECT * FROM nonce WHERE chain = ?1 AND account = ?2 AND ended IS NULL ORDER BY nonce";
-const LAST_NONCE: &str = "SELECT nonce FROM nonce WHERE chain = ?1 AND account = ?2 ORDER BY nonce DESC LIMIT 1";
-const CLOSED_OF_SIGNER: &str = "SELECT nonce, (SELECT coalesce(max(number), 0) FROM attempt
-    WHERE attempt.chain = nonce.chain AND attempt.account = nonce.account AND attempt.nonce = nonce.nonce) AS attempts
-  FROM nonce WHERE chain = ?1 AND account = ?2 AND ended IS NOT NULL ORDER BY nonce DESC LIMIT ?3";
-const ITEMS: &str = "SELECT * FROM nonce_item WHERE chain = ?1 AND account = ?2 AND nonce = ?3 ORDER BY position";
-const ATTEMPTS: &str = "SELECT * FROM attempt WHERE chain = ?1 AND account = ?2 AND nonce = ?3 ORDER BY number";
-const BODY: &str = "SELECT * FROM packet_body WHERE path = ?1 AND direction = ?2 AND sequence = ?3";
-const PAYLOADS: &str = "SELECT * FROM payload WHERE path = ?1 AND direction = ?2 AND sequence = ?3 ORDER BY position";
-const ACKNOWLEDGEMENT: &str = "SELECT bytes FROM acknowledgement WHERE path = ?1 AND direction = ?2 AND sequence = ?3";
-const STEPS: &str = "SELECT * FROM step_done WHERE path = ?1 AND direction = ?2 AND sequence = ?3";
-const ATTEMPTS_OF_PACKET: &str =
-    "SELECT attempt.*, nonce_item.step, nonce.ended, nonce.ended_hash, nonce.ended_height_revision,
-    nonce.ended_height, nonce.ended_success, nonce.ended_gas_used
-  FROM nonce_item JOIN nonce USING (chain, account, nonce) JOIN attempt USING (chain, account, nonce)
-  WHERE nonce_item.path = ?1 AND nonce_item.direction = ?2 AND nonce_item.sequence = ?3
-  ORDER BY attempt.signed_millis DESC, attempt.nonce DESC, attempt.number DESC LIMIT ?4";
-const EVIDENCE: &str = "SELECT DISTINCT evidence.*, evidence_content.bytes
-  FROM nonce_item JOIN nonce USING (chain, account, nonce)
-  JOIN evidence ON evidence.path = nonce_item.path AND evidence.batch = nonce.batch AND evidence.step IN ('', nonce_item.step)
-  JOIN evidence_content ON evidence_content.hash = evidence.hash
-  WHERE nonce_item.path = ?1 AND nonce_item.direction = ?2 AND nonce_item.sequence = ?3
-  ORDER BY evidence.batch, evidence.kind DESC, evidence.step, evidence.hash LIMIT ?4";
-const LEASE: &str = "SELECT owner, expires_millis, fence FROM lease WHERE name = ?1";
-const LEASE_SET: &str = "INSERT INTO lease (name, owner, expires_millis, fence) VALUES (?1, ?2, ?3, ?4)
-  ON CONFLICT (name) DO UPDATE SET owner = ?2, expires_millis = ?3, fence = ?4";
-const LEASE_RELEASE: &str = "UPDATE lease SET expires_millis = 0 WHERE name = ?1 AND fence = ?2";
-const BEGIN: &str = "BEGIN IMMEDIATE";
+/// The oldest SQLite in which several connections on a write-ahead log cannot corrupt the file.
+///
+/// Source: SQLite 3.51.3 release notes, the "WAL-reset" corruption of 3.7.0 to 3.51.2.
+const OLDEST_SQLITE: &str = "3.51.3";
+/// Marks the file as a relayer's: "LGHT".
+const APPLICATION_ID: i64 = 0x4c47_4854;
+/// How long a statement waits for a lock before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that read beside the one that writes.
+const READERS: u32 = 4;
+/// Pages that a connection keeps in memory, as SQLite counts it: negative, in KiB.
+const CACHE_KIB: &str = "-4096";
 
-/// A relayer's database file, held by this process alone until it is dropped.
+const VERSION: &str = "SELECT sqlite_version() AS version";
+const GET_APPLICATION_ID: &str = "PRAGMA application_id";
+// 0x4c474854 in decimal: a pragma takes no parameters.
+const SET_APPLICATION_ID: &str = "PRAGMA application_id = 1279739988";
+const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_schema";
+const RELEASE_ALL: &str = "UPDATE leases SET expires_millis = 0";
+const LEASE: &str = "SELECT owner, expires_millis, fence FROM leases WHERE name = $1";
+const PUT_LEASE: &str = "INSERT INTO leases (name, owner, expires_millis, fence) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_millis = excluded.expires_millis, \
+     fence = excluded.fence";
+const RELEASE: &str = "UPDATE leases SET expires_millis = 0 WHERE name = $1 AND fence = $2";
+const FENCE: &str = "SELECT fence FROM leases WHERE name = $1";
+const PATH_ID: &str = "SELECT id FROM paths WHERE name = $1";
+const NEW_PATH: &str = "INSERT INTO paths (name) VALUES ($1) RETURNING id";
+const SIGNER_ID: &str = "SELECT id FROM signers WHERE chain = $1 AND account = $2";
+const NEW_SIGNER: &str = "INSERT INTO signers (chain, account) VALUES ($1, $2) RETURNING id";
+
+/// A store in one SQLite file, which it alone may use: a second relayer on the same file is refused as long as the
+/// first one's process lives.
 #[derive(Debug)]
 pub struct SqliteStore {
-    /// One connection: SQLite has one writer, and waiting for it here is fairer than in its busy handler.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Locked as long as it is open; the system lets go of it when the process ends, however it ends.
-    _lock: File,
+    file: PathBuf,
+    ids: Mutex<Ids>,
+    // `None` when opened to look only.
+    _lock: Option<DatabaseLock>,
+}
+
+/// Numbers by name. What a transaction adds is kept when it is committed: one that is rolled back takes its numbers back.
+#[derive(Clone, Debug, Default)]
+struct Ids {
+    paths: BTreeMap<PathId, i64>,
+    signers: BTreeMap<SignerId, i64>,
 }
 
 impl SqliteStore {
-    /// Waits until everything under way is done and closes the database.
-    pub async fn close(&self) {
+    /// Opens or creates the database, alone. `owner` is shown to whoever comes second.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another relayer has it open, [`StoreError::NewerVersion`] and
+    /// [`StoreError::Foreign`] when it is not one that this version can use; the file is not changed then.
+    pub async fn open(file: &Path, owner: &str) -> Result<Self, StoreError> {
+        let lock = DatabaseLock::take(file, owner)?;
+        let options = options(file).create_if_missing(true);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed("opening the database"))?;
+        check(&writer, file).await?;
+        migrate(&writer, file).await?;
+        // Whoever held a lease is gone: its process could not have outlived the lock.
+        sqlx::query(RELEASE_ALL).execute(&writer).await.map_err(failed("releasing leases"))?;
+        let readers = readers(options).await?;
+        Ok(Self { writer, readers, file: file.to_owned(), ids: Mutex::default(), _lock: Some(lock) })
+    }
+
+    /// Opens an existing database to look at it, also while a relayer works on it. Every write is refused.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`]; and when there is no such file.
+    pub async fn look(file: &Path) -> Result<Self, StoreError> {
+        let readers = readers(options(file).read_only(true)).await?;
+        check(&readers, file).await?;
+        let writer = readers.clone();
+        Ok(Self { writer, readers, file: file.to_owned(), ids: Mutex::default(), _lock: None })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Closes all connections; what was applied is durable in any case.
+    pub async fn close(self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 
-    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, StoreError> {
-        self.readers.acquire().await.map_err(|source| failed("open a reading connection", source))
+    async fn fence(&self, connection: &mut SqliteConnection, guard: &Guard) -> Result<(), StoreError> {
+        let row = sqlx::query(FENCE).bind(&guard.lease).fetch_optional(connection).await;
+        let found = match row.map_err(failed("checking a lease"))? {
+            Some(row) => Some(value::number(value::column(&row, "fence")?)),
+            None => None,
+        };
+        if found == Some(guard.fence) {
+            return Ok(());
+        }
+        Err(StoreError::Fenced { lease: guard.lease.clone(), expected: guard.fence, found })
+    }
+}
+
+impl Ids {
+    /// The number under which a path is kept; given out at its first write.
+    async fn path(&mut self, connection: &mut SqliteConnection, path: &PathId) -> Result<i64, StoreError> {
+        if let Some(id) = self.paths.get(path) {
+            return Ok(*id);
+        }
+        let operation = "naming a path";
+        let found = sqlx::query(PATH_ID).bind(path.as_str()).fetch_optional(&mut *connection).await;
+        let row = match found.map_err(failed(operation))? {
+            Some(row) => row,
+            None => {
+                let new = sqlx::query(NEW_PATH).bind(path.as_str()).fetch_one(connection);
+                new.await.map_err(failed(operation))?
+            }
+        };
+        let id = value::column(&row, "id")?;
+        self.paths.insert(path.clone(), id);
+        Ok(id)
+    }
+
+    /// The number under which a signer is kept; given out at its first write.
+    async fn signer(&mut self, connection: &mut SqliteConnection, signer: &SignerId) -> Result<i64, StoreError> {
+        if let Some(id) = self.signers.get(signer) {
+            return Ok(*id);
+        }
+        let operation = "naming a signer";
+        let found = sqlx::query(SIGNER_ID).bind(&signer.chain).bind(&signer.account).fetch_optional(&mut *connection);
+        let row = match found.await.map_err(failed(operation))? {
+            Some(row) => row,
+            None => {
+                let new = sqlx::query(NEW_SIGNER).bind(&signer.chain).bind(&signer.account).fetch_one(connection);
+                new.await.map_err(failed(operation))?
+            }
+        };
+        let id = value::column(&row, "id")?;
+        self.signers.insert(signer.clone(), id);
+        Ok(id)
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn lease(&self, name: &str, owner: &str, now: UnixMillis, ttl_millis: u64) -> Result<Lease, StoreError> {
-        let operation = "take a lease";
-        let mut transaction = self.writer.begin_with(BEGIN).await.map_err(|source| failed(operation, source))?;
-        let present = sqlx::query(LEASE)
-            .bind(name)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(|source| failed(operation, source))?;
-        let present = present.as_ref().map(lease_of).transpose()?;
+        let operation = "taking a lease";
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed(operation))?;
+        let row = sqlx::query(LEASE).bind(name).fetch_optional(&mut *transaction).await.map_err(failed(operation))?;
+        let present = match row {
+            Some(row) => Some(Lease {
+                owner: value::column(&row, "owner")?,
+                expires: value::millis(&row, "expires_millis")?,
+                fence: value::number(value::column(&row, "fence")?),
+            }),
+            None => None,
+        };
         match decide_lease(present.as_ref(), owner, now, ttl_millis) {
-            LeaseDecision::Held(held) => Err(StoreError::LeaseHeld { lease: name.to_owned(), held }),
             LeaseDecision::Granted(lease) => {
-                sqlx::query(LEASE_SET)
+                sqlx::query(PUT_LEASE)
                     .bind(name)
                     .bind(&lease.owner)
-                    .bind(lease.expires.get().cast_signed())
-                    .bind(lease.fence.cast_signed())
+                    .bind(value::bits(lease.expires.get().min(i64::MAX.unsigned_abs())))
+                    .bind(value::bits(lease.fence))
                     .execute(&mut *transaction)
                     .await
-                    .map_err(|source| failed(operation, source))?;
-                transaction.commit().await.map_err(|source| failed(operation, source))?;
+                    .map_err(failed(operation))?;
+                transaction.commit().await.map_err(failed(operation))?;
                 Ok(lease)
             }
+            LeaseDecision::Held(held) => Err(StoreError::LeaseHeld { lease: name.to_owned(), held }),
         }
     }
 
     async fn release(&self, guard: &Guard) -> Result<(), StoreError> {
-        let query = sqlx::query(LEASE_RELEASE).bind(&guard.lease).bind(guard.fence.cast_signed());
-        query.execute(&self.writer).await.map_err(|source| failed("give a lease back", source))?;
+        let query = sqlx::query(RELEASE).bind(&guard.lease).bind(value::bits(guard.fence));
+        query.execute(&self.writer).await.map_err(failed("releasing a lease"))?;
         Ok(())
     }
 
     async fn apply(&self, guard: &Guard, writes: &[Write]) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin_with(BEGIN).await.map_err(|source| failed("begin", source))?;
-        let found = fetch_optional(&mut transaction, sqlx::query(LEASE).bind(&guard.lease)).await?;
-        let found = found.as_ref().map(lease_of).transpose()?.map(|lease| lease.fence);
-        if found != Some(guard.fence) {
-            return Err(StoreError::Fenced { lease: guard.lease.clone(), expected: guard.fence, found });
+        let operation = "applying changes";
+        // Immediate: a transaction that reads before it writes would otherwise fail when another wrote in between.
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed(operation))?;
+        self.fence(&mut transaction, guard).await?;
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for write in writes {
+            ids.write(&mut transaction, write).await?;
         }
-        apply::apply(&mut transaction, writes).await?;
-        transaction.commit().await.map_err(|source| failed("commit", source))
+        transaction.commit().await.map_err(failed(operation))?;
+        *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
+        Ok(())
     }
 
     async fn path(&self, path: &PathId) -> Result<PathStart, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let mut start = PathStart::default();
-        for direction in Direction::BOTH {
-            let record = &mut start.directions[direction_index(direction)];
-            let query = sqlx::query(KNOWN_THROUGH).bind(path.as_str()).bind(direction.as_str());
-            if let Some(found) = fetch_optional(connection, query).await? {
-                record.known_through = number(&found, "known_through")?;
-            }
-            let query = sqlx::query(PENDING).bind(path.as_str()).bind(direction.as_str());
-            record.pending = fetch_all(connection, query).await?.iter().map(packet_of).collect::<Result<_, _>>()?;
-            let query = sqlx::query(KNOWN_BEYOND).bind(path.as_str()).bind(direction.as_str());
-            let query = query.bind(record.known_through.cast_signed());
-            record.known_beyond = fetch_all(connection, query)
-                .await?
-                .iter()
-                .map(|found| number(found, "sequence"))
-                .collect::<Result<_, _>>()?;
-        }
-        for found in fetch_all(connection, sqlx::query(COUNTS).bind(path.as_str())).await? {
-            let (direction, state, count) = count_of(&found)?;
-            start.directions[direction_index(direction)].counts[state] = count;
-        }
-        for found in fetch_all(connection, sqlx::query(CURSORS).bind(path.as_str())).await? {
-            start.cursors[end_index(row::end(&found, "chain_end")?)] =
-                row::height(&found, "height_revision", "height")?;
-        }
-        for found in fetch_all(connection, sqlx::query(VIEWS).bind(path.as_str())).await? {
-            start.views[end_index(row::end(&found, "chain_end")?)] = Some(trusted_of(&found)?);
-        }
-        if let Some(found) = fetch_optional(connection, sqlx::query(LAST_BATCH).bind(path.as_str())).await? {
-            start.last_batch = number(&found, "last")?;
-        }
-        for found in fetch_all(connection, sqlx::query(OPEN_OF_PATH).bind(path.as_str())).await? {
-            start.open.extend(self::purpose(connection, &found).await?);
-        }
-        Ok(start)
+        self.read_path(path).await
     }
 
     async fn signer(&self, signer: &SignerId) -> Result<SignerStart, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let query = sqlx::query(LAST_NONCE).bind(&signer.chain).bind(&signer.account);
-        let last_nonce = fetch_optional(connection, query).await?.map(|found| number(&found, "nonce")).transpose()?;
-        let mut start = SignerStart { last_nonce, ..SignerStart::default() };
-        let query = sqlx::query(OPEN_OF_SIGNER).bind(&signer.chain).bind(&signer.account);
-        for found in fetch_all(connection, query).await? {
-            let nonce = number(&found, "nonce")?;
-            let purpose = if row::flag(&found, "reopened")? { None } else { self::purpose(connection, &found).await? };
-            let query = sqlx::query(ATTEMPTS).bind(&signer.chain).bind(&signer.account).bind(nonce.cast_signed());
-            let attempts = fetch_all(connection, query).await?.iter().map(attempt_of).collect::<Result<_, _>>()?;
-            start.open.push(OpenStart { nonce, purpose, messages: row::bytes(&found, "messages")?, attempts });
-        }
-        let kept = i64::try_from(CLOSED_NONCES_KEPT).unwrap_or(i64::MAX);
-        let query = sqlx::query(CLOSED_OF_SIGNER).bind(&signer.chain).bind(&signer.account).bind(kept);
-        for found in fetch_all(connection, query).await?.iter().rev() {
-            start.closed.push((number(found, "nonce")?, row::small(found, "attempts")?));
-        }
-        Ok(start)
+        self.read_signer(signer).await
     }
 
     async fn bodies(
@@ -206,12 +240,7 @@ impl Store for SqliteStore {
         direction: Direction,
         sequences: &[Sequence],
     ) -> Result<Vec<Option<Packet>>, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let mut bodies = Vec::with_capacity(sequences.len());
-        for sequence in sequences {
-            bodies.push(body(connection, path, direction, *sequence).await?);
-        }
-        Ok(bodies)
+        self.read_bodies(path, direction, sequences).await
     }
 
     async fn acknowledgements(
@@ -220,44 +249,11 @@ impl Store for SqliteStore {
         direction: Direction,
         sequences: &[Sequence],
     ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let mut acknowledgements = Vec::with_capacity(sequences.len());
-        for sequence in sequences {
-            acknowledgements.push(acknowledgement(connection, path, direction, *sequence).await?);
-        }
-        Ok(acknowledgements)
+        self.read_acknowledgements(path, direction, sequences).await
     }
 
     async fn packets(&self, query: &PacketQuery) -> Result<Vec<PacketView>, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let sql = if query.pending { PACKETS_PENDING } else { PACKETS };
-        let packets = sqlx::query(sql)
-            .bind(query.path.as_ref().map(PathId::as_str))
-            .bind(query.direction.map(Direction::as_str))
-            .bind(query.state.map(PacketState::as_str))
-            .bind(query.waiting.map(relayer_core::Waiting::as_str))
-            .bind(query.sequence.map(|sequence| sequence.get().cast_signed()))
-            .bind(query.before.map(u64::cast_signed))
-            .bind(query.limit.min(MAX_PAGE));
-        let mut views = Vec::new();
-        for found in fetch_all(connection, packets).await? {
-            let path: PathId = row::path(&found)?;
-            let direction = row::direction(&found)?;
-            let packet_row = packet_of(&found)?;
-            let sequence = packet_row.sequence;
-            let steps = of_packet(STEPS, &path, direction, sequence);
-            let mut steps = fetch_all(connection, steps).await?.iter().map(step_of).collect::<Result<Vec<_>, _>>()?;
-            steps.sort_by_key(|(step, ..)| *step);
-            views.push(PacketView {
-                packet: body(connection, &path, direction, sequence).await?,
-                acknowledgement: acknowledgement(connection, &path, direction, sequence).await?,
-                path,
-                direction,
-                row: packet_row,
-                steps,
-            });
-        }
-        Ok(views)
+        self.read_packets(query).await
     }
 
     async fn attempts(
@@ -266,19 +262,7 @@ impl Store for SqliteStore {
         direction: Direction,
         sequence: Sequence,
     ) -> Result<Vec<AttemptView>, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let query = of_packet(ATTEMPTS_OF_PACKET, path, direction, sequence).bind(MAX_PAGE);
-        let rows = fetch_all(connection, query).await?;
-        let view = |found: &SqliteRow| {
-            Ok(AttemptView {
-                signer: SignerId { chain: row::text(found, "chain")?, account: row::text(found, "account")? },
-                nonce: number(found, "nonce")?,
-                step: row::step(found)?,
-                attempt: attempt_of(found)?,
-                end: end_of_nonce(found)?,
-            })
-        };
-        rows.iter().map(view).collect()
+        self.read_attempts(path, direction, sequence).await
     }
 
     async fn evidence(
@@ -287,112 +271,81 @@ impl Store for SqliteStore {
         direction: Direction,
         sequence: Sequence,
     ) -> Result<Vec<Evidence>, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let query = of_packet(EVIDENCE, path, direction, sequence).bind(MAX_PAGE);
-        let mut evidence: Vec<Evidence> =
-            fetch_all(connection, query).await?.iter().map(evidence_of).collect::<Result<_, _>>()?;
-        evidence.sort_by_key(|evidence| (evidence.batch, evidence.kind, evidence.step));
-        Ok(evidence)
+        self.read_evidence(path, direction, sequence).await
     }
 
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError> {
-        let connection = &mut *self.reader().await?;
-        let mut counts = [[0; PacketState::ALL.len()]; 2];
-        for found in fetch_all(connection, sqlx::query(COUNTS).bind(path.as_str())).await? {
-            let (direction, state, count) = count_of(&found)?;
-            counts[direction_index(direction)][state] = count;
-        }
-        Ok(counts)
+        self.read_counts(path).await
     }
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, <sqlx::Sqlite as sqlx::Database>::Arguments>;
-
-fn of_packet<'q>(sql: &'static str, path: &'q PathId, direction: Direction, sequence: Sequence) -> Query<'q> {
-    sqlx::query(sql).bind(path.as_str()).bind(direction.as_str()).bind(sequence.get().cast_signed())
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        // With less, a power cut could take back the record of a transaction that was sent.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("cache_size", CACHE_KIB)
+        .statement_cache_capacity(64)
 }
 
-async fn body(
-    connection: &mut SqliteConnection,
-    path: &PathId,
-    direction: Direction,
-    sequence: Sequence,
-) -> Result<Option<Packet>, StoreError> {
-    let Some(found) = fetch_optional(connection, of_packet(BODY, path, direction, sequence)).await? else {
-        return Ok(None);
-    };
-    let payloads = fetch_all(connection, of_packet(PAYLOADS, path, direction, sequence)).await?;
-    body_of(&found, payloads.iter().map(payload_of).collect::<Result<_, _>>()?).map(Some)
+async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(0)
+        .connect_with(options.create_if_missing(false).read_only(true))
+        .await
+        .map_err(failed("opening the database to read"))
 }
 
-async fn acknowledgement(
-    connection: &mut SqliteConnection,
-    path: &PathId,
-    direction: Direction,
-    sequence: Sequence,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let found = fetch_optional(connection, of_packet(ACKNOWLEDGEMENT, path, direction, sequence)).await?;
-    found.map(|found| row::bytes(&found, "bytes")).transpose()
-}
-
-/// What a nonce's row is for, with its items.
-async fn purpose(
-    connection: &mut SqliteConnection,
-    nonce: &SqliteRow,
-) -> Result<Option<relayer_core::Purpose>, StoreError> {
-    let query = sqlx::query(ITEMS).bind(row::text(nonce, "chain")?).bind(row::text(nonce, "account")?);
-    let items = fetch_all(connection, query.bind(number(nonce, "nonce")?.cast_signed())).await?;
-    purpose_of(nonce, &items)
-}
-
-async fn fetch_all(connection: &mut SqliteConnection, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-    query.fetch_all(connection).await.map_err(|source| failed("read", source))
-}
-
-async fn fetch_optional(connection: &mut SqliteConnection, query: Query<'_>) -> Result<Option<SqliteRow>, StoreError> {
-    query.fetch_optional(connection).await.map_err(|source| failed("read", source))
-}
-
-fn number(row: &SqliteRow, column: &'static str) -> Result<u64, StoreError> {
-    row.try_get::<i64, _>(column).map(i64::cast_unsigned).map_err(|source| failed("read a number", source))
-}
-
-/// Keeps the database's own error.
-fn failed(operation: &'static str, source: sqlx::Error) -> StoreError {
-    StoreError::Database { operation, source: Box::new(source) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A start-up that reads everything would pass every other test: the plans have to use the indexes.
-    #[tokio::test]
-    async fn start_up_reads_the_unsettled_packets_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("r.db"), "test").await.unwrap();
-        let connection = &mut *store.reader().await.unwrap();
-        for (sql, index) in [
-            (
-                concat!(
-                    "EXPLAIN QUERY PLAN ",
-                    "SELECT * FROM packet WHERE path = ?1 AND direction = ?2 AND state NOT IN ('acknowledged', 'timed-out') ORDER BY sequence"
-                ),
-                "packet_pending",
-            ),
-            (
-                "EXPLAIN QUERY PLAN SELECT * FROM nonce WHERE path = ?1 AND ended IS NULL AND reopened = 0 ORDER BY batch",
-                "nonce_open_path",
-            ),
-            (
-                "EXPLAIN QUERY PLAN SELECT * FROM nonce WHERE chain = ?1 AND account = ?2 AND ended IS NULL ORDER BY nonce",
-                "nonce_open",
-            ),
-        ] {
-            assert!(sql.ends_with(PENDING) || sql.ends_with(OPEN_OF_PATH) || sql.ends_with(OPEN_OF_SIGNER), "{sql}");
-            let rows = sqlx::query(sql).fetch_all(&mut *connection).await.unwrap();
-            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
-            assert!(plan.iter().any(|step| step.contains(index)), "{sql}: {plan:?}");
+/// Refuses a library that is too old, and a file that is not a relayer's or is newer than this relayer.
+async fn check(pool: &SqlitePool, file: &Path) -> Result<(), StoreError> {
+    let operation = "looking at the database";
+    let row = sqlx::query(VERSION).fetch_one(pool).await.map_err(failed(operation))?;
+    let version: String = value::column(&row, "version")?;
+    if numbers(&version) < numbers(OLDEST_SQLITE) {
+        return Err(StoreError::SqliteVersion { expected: OLDEST_SQLITE, found: version });
+    }
+    let path = || file.display().to_string();
+    let row = sqlx::query(GET_APPLICATION_ID).fetch_one(pool).await.map_err(failed(operation))?;
+    let application: i64 = row.try_get(0).map_err(failed(operation))?;
+    let row = sqlx::query(TABLES).fetch_one(pool).await.map_err(failed(operation))?;
+    let tables: i64 = value::column(&row, "tables")?;
+    if tables > 0 && application != APPLICATION_ID {
+        return Err(StoreError::Foreign {
+            path: path(),
+            found: format!("application id {application} and {tables} tables"),
+        });
+    }
+    if tables > 0 {
+        let newest = "SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations";
+        let row = sqlx::query(newest).fetch_one(pool).await.map_err(failed(operation))?;
+        let found: i64 = value::column(&row, "version")?;
+        let expected = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if found > expected {
+            return Err(StoreError::NewerVersion { path: path(), expected, found });
         }
     }
+    Ok(())
+}
+
+async fn migrate(writer: &SqlitePool, file: &Path) -> Result<(), StoreError> {
+    sqlx::query(SET_APPLICATION_ID).execute(writer).await.map_err(failed("marking the database"))?;
+    MIGRATIONS.run(writer).await.map_err(|error| match error {
+        MigrateError::VersionMismatch(version) => StoreError::Foreign {
+            path: file.display().to_string(),
+            found: format!("another migration {version} than this relayer has"),
+        },
+        error => StoreError::Database { operation: "migrating", source: Box::new(error) },
+    })
+}
+
+fn numbers(version: &str) -> Vec<u64> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+fn failed(operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |source| StoreError::Database { operation, source: Box::new(source) }
 }

@@ -1,0 +1,57 @@
+use crate::StoreError;
+use std::{
+    fs::{File, TryLockError},
+    io::{Read as _, Seek as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+/// The longest text that is read as the name of a lock's owner, in bytes.
+const MAX_OWNER_BYTES: u64 = 256;
+
+/// The sole right to a database, for as long as this lives. The operating system gives it back when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub(super) struct DatabaseLock {
+    // Held, never read: closing it releases the lock.
+    _file: File,
+}
+
+impl DatabaseLock {
+    /// Locks the file beside the database and writes into it who holds it.
+    pub(super) fn take(database: &Path, owner: &str) -> Result<Self, StoreError> {
+        let path = lock_path(database);
+        let failed = |operation| {
+            let path = path.display().to_string();
+            move |source| StoreError::File { path, operation, source }
+        };
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed("opening the lock"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                let read = (&file).take(MAX_OWNER_BYTES).read_to_string(&mut owner);
+                let named = read.is_ok() && !owner.trim().is_empty();
+                let owner = if named { owner.trim().to_owned() } else { "another process".to_owned() };
+                return Err(StoreError::InUse { path: database.display().to_string(), owner });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed("locking")(source)),
+        }
+        file.set_len(0).map_err(failed("emptying the lock"))?;
+        file.rewind().map_err(failed("writing the lock"))?;
+        let owner: String = owner.chars().filter(|c| !c.is_control()).take(200).collect();
+        writeln!(file, "{owner}").map_err(failed("writing the lock"))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn lock_path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
