@@ -17,6 +17,11 @@ contract CrossingHandler is TwoChains {
         bytes32 uid;
         /// Sent by the first chain (true) or the second.
         bool fromHome;
+        /// Of the packet, so that it need not be decoded for every look.
+        bytes32 commitmentAt;
+        bytes32 acknowledgementAt;
+        string sourceClient;
+        uint64 sequence;
     }
 
     bytes32[] public uids;
@@ -169,14 +174,14 @@ contract CrossingHandler is TwoChains {
     /// Whether the source still holds the packet's commitment.
     function isPending(uint256 index) public view returns (bool) {
         Sent storage sent = _sent[index];
-        return _chain(sent.fromHome).router.value(commitmentSlot(abi.decode(sent.packet, (Packet)))) != 0;
+        return _chain(sent.fromHome).router.value(sent.commitmentAt) != 0;
     }
 
     /// Whether the receipt of a packet is with neither chain: it has not arrived, or was refused, and is not back yet.
     function isInFlight(uint256 index) external view returns (bool) {
         if (!isPending(index)) return false;
         Sent storage sent = _sent[index];
-        bytes32 stored = _chain(!sent.fromHome).router.value(acknowledgementSlot(abi.decode(sent.packet, (Packet))));
+        bytes32 stored = _chain(!sent.fromHome).router.value(sent.acknowledgementAt);
         bytes32 accepted = sha256(abi.encodePacked(hex"02", sha256(received())));
         return stored != accepted;
     }
@@ -187,8 +192,7 @@ contract CrossingHandler is TwoChains {
 
     function heldOf(uint256 index) external view returns (bytes32) {
         Sent storage sent = _sent[index];
-        Packet memory packet = abi.decode(sent.packet, (Packet));
-        return _chain(sent.fromHome).bridge.held(packet.sourceClient, packet.sequence);
+        return _chain(sent.fromHome).bridge.held(sent.sourceClient, sent.sequence);
     }
 
     /// @return location At home.
@@ -238,7 +242,10 @@ contract CrossingHandler is TwoChains {
 
     function _remember(bytes32 uid, bool fromHome) private {
         Sent storage sent = _sent.push();
-        (sent.packet, sent.uid, sent.fromHome) = (abi.encode(lastPacket()), uid, fromHome);
+        Packet memory packet = lastPacket();
+        (sent.packet, sent.uid, sent.fromHome) = (abi.encode(packet), uid, fromHome);
+        (sent.commitmentAt, sent.acknowledgementAt) = (commitmentSlot(packet), acknowledgementSlot(packet));
+        (sent.sourceClient, sent.sequence) = (packet.sourceClient, packet.sequence);
     }
 
     function _written() private returns (bytes memory acknowledgement) {
