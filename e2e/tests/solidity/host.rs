@@ -1,6 +1,6 @@
 //! The contracts in an EVM of their own, one for each vector.
 
-use crate::vector::{Client, State, Vector, VectorClaim, bytes};
+use crate::vector::{Client, State, Vector, bytes};
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, TxKind, U256, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor, SolEvent, sol};
 use revm::context::result::{ExecutionResult, Output};
@@ -16,7 +16,7 @@ sol! {
     struct QbftParameters { uint8 kind; uint8 trustLevel; address router; bytes32 routerCodeHash; uint64 trustingPeriod; uint64 clockDrift; }
     struct QbftConsensusState { bytes32 storageRoot; uint64 time; bytes32 setHash; }
     struct Claim { bytes[] path; bytes value; }
-    struct Verified { uint64 number; uint64 time; bytes32 stateRoot; bytes32 setHash; bytes32 blockHash; }
+    struct Verified { uint64 number; uint64 time; bytes32 stateRoot; bytes32 setHash; bytes32 blockHash; bytes32 commitDigest; }
 
     contract QbftLightClient {
         constructor(QbftParameters settings, uint64 height, QbftConsensusState initial, uint8 mode);
@@ -31,11 +31,10 @@ sol! {
     }
 
     contract QbftHarness {
-        function verifyHeader(uint8 kind, uint8 trustLevel, bytes32 trustedSetHash, bytes trustedAddresses, bytes header) external view returns (Verified);
-        function commitDigest(bytes header, uint8 kind) external view returns (bytes32);
+        function verifyHeader(uint8 kind, uint8 trustLevel, uint256 latestTime, uint64 trustedTime, bytes trustedSet, bytes header) external view returns (Verified);
         function signers(bytes header, uint8 kind) external view returns (address[]);
         function verifyAccount(bytes32 stateRoot, address account, bytes nodes) external pure returns (bytes32 storageRoot, bytes32 codeHash);
-        function verifySlots(bytes32 root, bytes nodes, bytes32[] slots, bytes32[] values) external pure;
+        function verifySlots(bytes32 root, bytes nodes, bytes32[] slots, bytes[] values) external pure;
     }
 }
 
@@ -160,39 +159,34 @@ impl Host {
 
     fn header(mut self, vector: &Vector) -> Verdict {
         let client = vector.client.as_ref().expect("a header has a client");
-        let trusted = vector.trusted.last().expect("a header has a trusted state");
-        let set_hash = B256::from_slice(&trusted.preimage[40..72]);
-        let addresses: Vec<u8> = vector.trusted_validators.concat();
+        let trusted = consensus_state(vector.trusted.last().expect("a header has a trusted state"));
+        let set: Vec<u8> = vector.trusted_validators.concat();
+        assert_eq!(
+            trusted.setHash,
+            B256::from_slice(&Sha256::digest(&set)),
+            "the vector's addresses are the trusted set"
+        );
         let header = Bytes::from(vector.input.clone());
-        let call = |addresses: Vec<u8>| {
-            QbftHarness::verifyHeaderCall {
-                kind: kind_of(client),
-                trustLevel: trust_level_of(client),
-                trustedSetHash: set_hash,
-                trustedAddresses: addresses.into(),
-                header: header.clone(),
-            }
-            .abi_encode()
+        let call = QbftHarness::verifyHeaderCall {
+            kind: kind_of(client),
+            trustLevel: trust_level_of(client),
+            latestTime: U256::from(vector.now) + U256::from(client.clock_drift),
+            trustedTime: trusted.time,
+            trustedSet: set.into(),
+            header: header.clone(),
         };
-        // The addresses travel only when the header lists another set: the contract says which it is.
-        let answer = match self.call(call(Vec::new())) {
-            Answer::Reverted(error) if error.starts_with("TrustedSetMissing") => self.call(call(addresses)),
-            answer => answer,
-        };
-        let output = match answer {
+        let output = match self.call(call.abi_encode()) {
             Answer::Reverted(error) => return Verdict::Refused(error),
             Answer::Returned(output, _) => output,
         };
         let verified = QbftHarness::verifyHeaderCall::abi_decode_returns(&output).expect("the answer of verifyHeader");
-        let digest =
-            self.returned(QbftHarness::commitDigestCall { header: header.clone(), kind: kind_of(client) }.abi_encode());
         let signers = self.returned(QbftHarness::signersCall { header, kind: kind_of(client) }.abi_encode());
         let signers = QbftHarness::signersCall::abi_decode_returns(&signers).expect("the answer of signers");
         Verdict::Accepted(vec![
             ("height", json!(verified.number)),
             ("time", json!(verified.time)),
             ("hash", json!(verified.blockHash.to_string())),
-            ("digest", json!(B256::from_slice(&digest).to_string())),
+            ("digest", json!(verified.commitDigest.to_string())),
             ("state_root", json!(verified.stateRoot.to_string())),
             ("set_hash", json!(verified.setHash.to_string())),
             ("signers", json!(signers.iter().map(|signer| format!("0x{}", hex::encode(signer))).collect::<Vec<_>>())),
@@ -200,12 +194,11 @@ impl Host {
     }
 
     fn slots(mut self, vector: &Vector) -> Verdict {
-        let word = |claim: &VectorClaim| B256::left_padding_from(&claim.value);
         let call = QbftHarness::verifySlotsCall {
             root: B256::from_slice(&vector.root),
             nodes: vector.input.clone().into(),
             slots: vector.claims.iter().map(|claim| B256::from_slice(&claim.slot)).collect(),
-            values: vector.claims.iter().map(word).collect(),
+            values: vector.claims.iter().map(|claim| claim.value.clone().into()).collect(),
         };
         match self.call(call.abi_encode()) {
             Answer::Reverted(error) => Verdict::Refused(error),
