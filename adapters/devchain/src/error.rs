@@ -122,8 +122,8 @@ pub enum ChainError {
         /// Why not.
         source: io::Error,
     },
-    /// An earlier write failed: what is on disk is unknown, so no more blocks are made until a restart.
-    #[error("block log is closed after a failed write; restart the chain")]
+    /// An earlier write failed and could not be taken back: what is on disk is unknown, so no more blocks are made until a restart.
+    #[error("block log is closed after a failed write that could not be taken back; restart the chain")]
     LogClosed,
     /// The server cannot listen.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
@@ -257,9 +257,11 @@ pub enum SubmitError {
         limit: usize,
     },
     /// No room.
-    #[error("txpool is full: limit {limit} transactions")]
+    #[error("txpool is full: limit {limit} {unit}")]
     PoolFull {
-        /// Most waiting transactions.
+        /// Most that may wait.
         limit: usize,
+        /// Of what.
+        unit: &'static str,
     },
 }

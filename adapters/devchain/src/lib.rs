@@ -39,7 +39,7 @@ pub use header::{BFT_MIX_HASH, ExtraData, SEAL_BYTES, Vote, block_hash, commit_d
 pub use keys::{DevKey, KeyRole};
 pub use log::LOG_FILE;
 pub use node::{IDLE_PERIOD, MAX_PERIOD, Node, NodeConfig, NodeHandle, Production};
-pub use pool::{MAX_NONCE_GAP, MAX_POOL_TRANSACTIONS, MAX_TRANSACTION_BYTES};
+pub use pool::{MAX_NONCE_GAP, MAX_POOL_BYTES, MAX_POOL_TRANSACTIONS, MAX_TRANSACTION_BYTES};
 pub use rpc::{
     MAX_BATCH_CALLS, MAX_BATCH_RESPONSE_BYTES, MAX_FEE_HISTORY_BLOCKS, MAX_LOG_ALTERNATIVES, MAX_LOG_RANGE_BLOCKS,
     MAX_LOGS, MAX_PROOF_SLOTS, MAX_REQUEST_BYTES, MAX_REVERT_REASON_BYTES, Reply, Rpc, RpcError,

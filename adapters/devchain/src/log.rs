@@ -25,7 +25,9 @@ const RECORD_HEADER_BYTES: usize = 12;
 pub(crate) struct BlockLog {
     file: File,
     path: PathBuf,
-    /// A write failed, so what the file ends with is unknown until it is read again.
+    /// Where the last whole record ends.
+    end: u64,
+    /// A write failed and could not be taken back, so what the file ends with is unknown until it is read again.
     failed: bool,
 }
 
@@ -54,7 +56,7 @@ impl BlockLog {
             Err(TryLockError::WouldBlock) => return Err(ChainError::FolderInUse { folder: folder.to_owned() }),
             Err(TryLockError::Error(source)) => return Err(failed("lock", &path, source)),
         }
-        let mut log = Self { file, path, failed: false };
+        let mut log = Self { file, path, end: 0, failed: false };
         let io = |action, log: &Self, source| failed(action, &log.path, source);
         let length = log.file.metadata().map_err(|source| io("read", &log, source))?.len();
         let end = if length < HEADER_BYTES {
@@ -71,13 +73,15 @@ impl BlockLog {
             log.file.sync_all().map_err(|source| io("sync", &log, source))?;
         }
         log.file.seek(SeekFrom::Start(end)).map_err(|source| io("seek in", &log, source))?;
+        log.end = end;
         Ok(log)
     }
 
     /// Writes one record and waits until it is on disk.
     ///
     /// # Errors
-    /// When it cannot be stored. Nothing more is stored afterwards, until the log is opened again.
+    /// When it cannot be stored, for want of space for instance; the log is then as before. When not even that can be had, nothing more
+    /// is stored until the log is opened again.
     pub(crate) fn append(&mut self, payload: &[u8]) -> Result<(), ChainError> {
         if self.failed {
             return Err(ChainError::LogClosed);
@@ -89,10 +93,22 @@ impl BlockLog {
         record.extend_from_slice(&checksum(payload).to_be_bytes());
         record.extend_from_slice(payload);
         let written = self.file.write_all(&record).and_then(|()| self.file.sync_data());
-        written.map_err(|source| {
-            self.failed = true;
-            ChainError::Io { action: "write", file: self.path.clone(), source }
-        })
+        match written {
+            Ok(()) => {
+                self.end += record.len() as u64;
+                Ok(())
+            }
+            Err(source) => {
+                self.failed = self.take_back().is_err();
+                Err(self.io("write", source))
+            }
+        }
+    }
+
+    fn take_back(&mut self) -> io::Result<()> {
+        self.file.set_len(self.end)?;
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.sync_all()
     }
 
     /// A kill during creation leaves a part of the header; anything else of that length is not ours.
@@ -169,6 +185,15 @@ impl BlockLog {
 
     fn io(&self, action: &'static str, source: io::Error) -> ChainError {
         ChainError::Io { action, file: self.path.clone(), source }
+    }
+}
+
+impl Drop for BlockLog {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child process that is just being started and still has a copy of the file.
+        if let Err(error) = self.file.unlock() {
+            warn!(file = %self.path.display(), %error, "cannot unlock the block log");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use crate::chain::{Chain, SealedBlock};
@@ -214,14 +214,15 @@ struct Producer {
 impl Producer {
     async fn run(self, mut stopped: watch::Receiver<bool>) {
         let mut due = Instant::now() + self.pause();
+        let mut held = Instant::now();
         let mut complained = false;
         loop {
             tokio::select! {
                 _ = stopped.changed() => return,
-                () = self.turn(due) => {}
+                () = self.turn(held, due) => {}
             }
             if self.rpc.stalls() {
-                due = Instant::now() + RETRY.max(self.period);
+                held = Instant::now() + RETRY;
                 continue;
             }
             match self.rpc.chain().next_round() {
@@ -230,21 +231,16 @@ impl Producer {
                     // The validators wait for each silent proposer; one that comes back meanwhile proposes in time.
                     tokio::select! {
                         _ = stopped.changed() => return,
-                        () = tokio::time::sleep(self.wait_for(round)) => {}
+                        () = sleep(self.wait_for(round)) => {}
                     }
                 }
                 Err(_) => {
-                    due = Instant::now() + RETRY;
-                    tokio::select! {
-                        _ = stopped.changed() => return,
-                        () = sleep_until(due) => {}
-                    }
+                    held = Instant::now() + RETRY;
                     continue;
                 }
             }
             let (rpc, now) = (self.rpc.clone(), self.shared.clock.now_unix_seconds());
-            let sealed = tokio::task::spawn_blocking(move || rpc.chain().seal_block(now)).await;
-            match sealed {
+            match tokio::task::spawn_blocking(move || rpc.chain().seal_block(now)).await {
                 Ok(Ok(block)) => {
                     debug!(
                         number = block.number,
@@ -259,11 +255,7 @@ impl Producer {
                     if !std::mem::replace(&mut complained, true) {
                         warn!(%failure, "no block");
                     }
-                    due = Instant::now() + RETRY;
-                    if matches!(failure, ChainError::LogClosed | ChainError::Io { .. }) {
-                        error!(%failure, "no more blocks until a restart");
-                        return;
-                    }
+                    held = Instant::now() + RETRY;
                 }
                 Err(panic) => {
                     error!(%panic, "sealing failed");
@@ -278,8 +270,9 @@ impl Producer {
         if self.period.is_zero() { IDLE_PERIOD } else { self.period }
     }
 
-    /// Waits for the next block's turn: until it is due, or with period 0 until a transaction can run.
-    async fn turn(&self, due: Instant) {
+    /// Waits for the next block's turn: until it is due, or with period 0 until a transaction can run; never before `held`.
+    async fn turn(&self, held: Instant, due: Instant) {
+        sleep_until(held).await;
         loop {
             if self.period.is_zero() && self.rpc.chain().has_ready() {
                 return;

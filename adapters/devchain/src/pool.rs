@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use alloy_consensus::transaction::{SignerRecoverable as _, Transaction as _};
 use alloy_consensus::{TxEnvelope, TxType};
-use alloy_eips::eip2718::{Decodable2718 as _, Eip2718Error};
+use alloy_eips::eip2718::{Decodable2718 as _, Eip2718Error, Encodable2718 as _};
 use alloy_primitives::{Address, B256, U256};
 
 use crate::config::{ChainConfig, Fork};
@@ -18,6 +18,9 @@ pub const MAX_POOL_TRANSACTIONS: usize = 20_000;
 
 /// Largest transaction, bytes.
 pub const MAX_TRANSACTION_BYTES: usize = 256 * 1024;
+
+/// Most bytes of transactions that wait at one time.
+pub const MAX_POOL_BYTES: usize = 256 * 1024 * 1024;
 
 /// How far a nonce may be ahead of the account's.
 pub const MAX_NONCE_GAP: u64 = 4_096;
@@ -47,6 +50,7 @@ pub(crate) struct Pending {
 pub(crate) struct Pool {
     by_sender: HashMap<Address, BTreeMap<u64, Pending>>,
     hashes: HashMap<B256, (Address, u64)>,
+    bytes: usize,
     arrivals: u64,
 }
 
@@ -141,19 +145,27 @@ impl Pool {
                 old.arrival
             }
             None if self.len() >= MAX_POOL_TRANSACTIONS => {
-                return Err(SubmitError::PoolFull { limit: MAX_POOL_TRANSACTIONS });
+                return Err(SubmitError::PoolFull { limit: MAX_POOL_TRANSACTIONS, unit: "transactions" });
             }
-            None => {
-                self.arrivals += 1;
-                self.arrivals
-            }
+            None => self.arrivals + 1,
         };
+        let bytes = self.bytes + envelope.encode_2718_len();
+        if bytes > MAX_POOL_BYTES {
+            return Err(SubmitError::PoolFull { limit: MAX_POOL_BYTES, unit: "bytes" });
+        }
+        (self.bytes, self.arrivals) = (bytes, self.arrivals.max(arrival));
         let queue = self.by_sender.entry(sender).or_default();
         if let Some(old) = queue.insert(nonce, Pending { envelope, sender, arrival }) {
-            self.hashes.remove(old.envelope.tx_hash());
+            self.forget(&old);
         }
         self.hashes.insert(hash, (sender, nonce));
         Ok(hash)
+    }
+
+    /// Forgets what is known of a transaction beside its place in its sender's queue.
+    fn forget(&mut self, old: &Pending) {
+        self.hashes.remove(old.envelope.tx_hash());
+        self.bytes -= old.envelope.encode_2718_len();
     }
 
     /// Transactions that can run now, oldest first, those of one sender in nonce order; at most `limit`.
@@ -188,20 +200,21 @@ impl Pool {
     /// Drops the transactions named, and of the accounts named all whose nonce is now in the past.
     pub(crate) fn prune(&mut self, dropped: &[B256], senders: &HashSet<Address>, state: &State) {
         for hash in dropped {
-            if let Some((sender, nonce)) = self.hashes.remove(hash)
-                && let Some(queue) = self.by_sender.get_mut(&sender)
-            {
-                queue.remove(&nonce);
+            let place = self.hashes.get(hash).copied();
+            let queue = place.and_then(|(sender, nonce)| Some((self.by_sender.get_mut(&sender)?, nonce)));
+            if let Some(old) = queue.and_then(|(queue, nonce)| queue.remove(&nonce)) {
+                self.forget(&old);
             }
         }
         for sender in senders {
             if let Some(queue) = self.by_sender.get_mut(sender) {
                 let waiting = queue.split_off(&state.nonce(*sender));
                 for old in std::mem::replace(queue, waiting).values() {
-                    self.hashes.remove(old.envelope.tx_hash());
+                    self.forget(old);
                 }
             }
         }
+        debug_assert_eq!(self.hashes.len(), self.by_sender.values().map(BTreeMap::len).sum::<usize>());
         self.by_sender.retain(|_, queue| !queue.is_empty());
     }
 }

@@ -11,6 +11,7 @@ use adapter_devchain::{Chain, ChainConfig, ChainError, Fork, LOG_FILE};
 use alloy_primitives::{Address, Bytes, TxKind};
 use support::*;
 
+const FULL_FOLDER: &str = "DEVCHAIN_TEST_FULL_FOLDER";
 const CHILD_FOLDER: &str = "DEVCHAIN_TEST_FOLDER";
 
 fn open(folder: &Path) -> Result<Chain, ChainError> {
@@ -139,6 +140,53 @@ fn a_folder_of_another_chain_or_in_use_is_refused_untouched() {
     fs::write(log(folder.path()), b"notes").expect("written");
     open(folder.path()).expect_err("not a log");
     assert_eq!(fs::read(log(folder.path())).expect("notes"), b"notes");
+}
+
+/// Not a test of its own: the process whose files may not grow any further.
+#[test]
+fn child_that_seals_until_the_disk_is_full() {
+    let Some(folder) = std::env::var_os(FULL_FOLDER) else { return };
+    let chain = open(Path::new(&folder)).expect("a chain");
+    let key = &chain.config().account_keys()[0];
+    let failure = loop {
+        let height = chain.latest();
+        let nonce = chain.next_nonce(key.address());
+        chain.submit(&signed(key, legacy(nonce, TxKind::Create, init_code(&store_runtime())))).expect("taken");
+        match chain.seal_block(NOW) {
+            Ok(block) => assert!(block.number < 1_000, "the limit must be met"),
+            Err(failure) => {
+                assert_eq!((chain.latest(), chain.waiting()), (height, 1), "nothing has changed");
+                break failure;
+            }
+        }
+    };
+    assert!(matches!(failure, ChainError::Io { action: "write", .. }), "{failure}");
+    let length = fs::metadata(log(Path::new(&folder))).expect("a log").len();
+    let again = chain.seal_block(NOW).expect_err("still full");
+    assert!(matches!(again, ChainError::Io { action: "write", .. }), "{again}");
+    assert_eq!(fs::metadata(log(Path::new(&folder))).expect("a log").len(), length, "what did not fit is taken back");
+    fs::write(Path::new(&folder).join("height"), chain.latest().to_string()).expect("written");
+}
+
+#[test]
+fn a_full_disk_stops_blocks_and_loses_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The shell limits the size of files to 32 KiB (64 blocks of 512 bytes) and has writes beyond it fail instead of killing.
+    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" --exact child_that_seals_until_the_disk_is_full";
+    let status = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().expect("this test"))
+        .env(FULL_FOLDER, folder.path())
+        .stdout(Stdio::null())
+        .status()
+        .expect("a shell");
+    assert!(status.success());
+    let height: u64 =
+        fs::read_to_string(folder.path().join("height")).expect("it came to the end").parse().expect("a number");
+    assert!(height > 3);
+    let chain = open(folder.path()).expect("replayed");
+    assert_eq!(chain.latest(), height);
+    chain.seal_block(NOW).expect("there is room again");
 }
 
 /// Not a test of its own: the process that the next one kills.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adapter_devchain::{
-    Chain, ChainError, Fault, FaultRule, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, ManualClock, Node,
+    Chain, ChainError, Clock, Fault, FaultRule, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, ManualClock, Node,
     NodeConfig, NodeHandle, Production, Rpc,
 };
 use alloy_primitives::{Address, Bytes, TxKind};
@@ -99,6 +99,36 @@ async fn steps_by_hand_follow_a_clock_that_is_moved_by_hand() {
     assert!(matches!(failure, ChainError::ClockBehind { parent: 105, now: 101 }), "{failure}");
     let times: Vec<_> = (1..=2).map(|height| node.chain().header(height).expect("sealed").timestamp).collect();
     assert_eq!(times, [100, 105]);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_fell_makes_the_chain_wait_without_spinning() {
+    #[derive(Default)]
+    struct Counting(ManualClock, std::sync::atomic::AtomicU64);
+    impl Clock for Counting {
+        fn now_unix_seconds(&self) -> u64 {
+            self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.0.now_unix_seconds()
+        }
+    }
+    let clock = Arc::new(Counting::default());
+    clock.0.set(NOW);
+    let node = start(NodeConfig { clock: clock.clone(), ..node() }).await;
+    node.step_block().expect("sealed");
+    clock.0.set(NOW - 10);
+    let chain = node.chain().clone();
+    beside(move || {
+        let height = chain.latest();
+        let key = &chain.config().account_keys()[0];
+        chain.submit(&signed(key, legacy(0, TxKind::Call(Address::ZERO), Bytes::new()))).expect("taken");
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(chain.latest(), height, "no header before the one that is there");
+        assert!(clock.1.load(std::sync::atomic::Ordering::Relaxed) < 30, "it looks now and then");
+        clock.0.set(NOW + 1);
+        eventually("the transaction", || chain.waiting() == 0);
+    })
+    .await;
     node.stop().await;
 }
 
