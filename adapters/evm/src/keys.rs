@@ -85,8 +85,8 @@ pub enum KeyError {
         /// What is wrong, without the text.
         found: &'static str,
     },
-    /// The number is zero or not below the curve's order.
-    #[error("key: expected a number from 1 to the order of secp256k1 less 1, found another")]
+    /// It is not 32 bytes long, or zero, or not below the curve's order.
+    #[error("key: expected 32 bytes, a number from 1 to the order of secp256k1 less 1, found another")]
     OutOfRange,
     /// The password was not given.
     #[error("password: expected one, found none")]
@@ -145,6 +145,10 @@ impl Key {
     /// # Errors
     /// [`KeyError::OutOfRange`].
     pub fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
+        // The library also takes shorter ones, and pads them.
+        if secret.len() != SECRET_BYTES {
+            return Err(KeyError::OutOfRange);
+        }
         let key = ecdsa::SigningKey::from_slice(secret).map_err(|_| KeyError::OutOfRange)?;
         Ok(Self(LocalWallet::from(key)))
     }
@@ -172,7 +176,7 @@ impl Key {
             .ok_or_else(|| unwritable(io::Error::new(io::ErrorKind::InvalidInput, "expected a file name in utf-8")))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         create_private(path).map_err(unwritable)?;
-        let secret = Zeroizing::new(self.0.signer().to_bytes());
+        let secret = Zeroizing::new(<[u8; SECRET_BYTES]>::from(self.0.signer().to_bytes()));
         let written = eth_keystore::encrypt_key(folder, &mut OsRng, secret.as_slice(), password, Some(name))
             .map_err(|e| io::Error::other(e.to_string()))
             .and_then(|_| self.add_address(path));

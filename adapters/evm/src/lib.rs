@@ -1,4 +1,30 @@
-//! Adapter of Ethereum-compatible chains.
+//! Adapter of Ethereum-compatible chains: reader, writer and prover over one set of JSON-RPC endpoints, and what it takes
+//! to deploy and govern the contracts.
+//!
+//! ```no_run
+//! use adapter_evm::{ClientParams, EndpointConfig, EvmChain, EvmConfig, Key, KeySource, password_from_file};
+//! # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut config = EvmConfig::new(1337, vec![EndpointConfig::new("http://127.0.0.1:8545")]);
+//! config.router = Some("0x00000000000000000000000000000000000000aa".parse()?);
+//! let chain = EvmChain::connect(config).await?; // every endpoint is checked to be of chain 1337
+//! let key = Key::load(&KeySource::Keystore("relayer.json".into()), |_| password_from_file("password".as_ref()))?;
+//! let (reader, writer) = (chain.reader()?, chain.writer(key)?);
+//! let prover = chain.prover(ClientParams::default())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `rpc` | the bounded JSON-RPC client, endpoints and their scores |
+//! | `abi` | calls, events and errors of the contracts, from the committed artefacts |
+//! | `header`, `logs` | what nodes say of blocks and events, checked for what can be checked alone |
+//! | `reader`, `writer`, `prover` | the three traits of `adapter` |
+//! | `keys` | keystore files and environment variables |
+//! | `account`, `deploy`, `governance`, [`receipts`] | what operators, the demo and the tests do besides |
+//!
+//! `ethers` encodes and signs, in this crate only; everything that is hashed or verified goes through `alloy` and the
+//! light clients' own crates.
 
 mod abi;
 mod account;
@@ -6,7 +32,6 @@ mod chain;
 mod config;
 mod deploy;
 mod governance;
-mod hash;
 mod header;
 mod keys;
 mod logs;

@@ -10,7 +10,6 @@ use std::{sync::Arc, time::Instant};
 /// The endpoints of one chain.
 pub(crate) struct Pool {
     endpoints: Vec<Arc<Endpoint>>,
-    chain_id: u64,
 }
 
 /// What an endpoint has done so far, for status pages.
@@ -53,7 +52,7 @@ impl Pool {
             .enumerate()
             .map(|(index, config)| Endpoint::new(config, index, chain_id, limits).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let pool = Self { endpoints, chain_id };
+        let pool = Self { endpoints };
         let checks = join_all(pool.endpoints.iter().map(|endpoint| endpoint.confirm_chain())).await;
         let mut reached = false;
         let mut last = None;

@@ -8,7 +8,6 @@ use crate::{
     EvmConfig, Key,
     abi::{artefact::Artefact, calls, reason, strict},
     chain::Shared,
-    hash::transaction_to_hex,
     logs::Log,
     rpc::{Endpoint, Fields, Request, RpcError, hex_data, quantity},
 };
@@ -217,7 +216,7 @@ async fn send(endpoint: &Endpoint, transaction: &SignedTransaction) -> Result<()
 async fn is_known(endpoint: &Endpoint, hash: TransactionHash) -> Result<bool, AdapterError> {
     const OPERATION: &str = "eth_getTransactionByHash";
     let work = async {
-        let answer = endpoint.call(OPERATION, json!([transaction_to_hex(hash)])).await?;
+        let answer = endpoint.call(OPERATION, json!([hash.to_string()])).await?;
         if answer.is_null() {
             return Ok(false);
         }
@@ -259,7 +258,7 @@ pub(crate) async fn receipt_of(
 ) -> Result<Option<TransactionReceipt>, AdapterError> {
     const OPERATION: &str = "eth_getTransactionReceipt";
     let work = async {
-        let answer = endpoint.call(OPERATION, json!([transaction_to_hex(hash)])).await?;
+        let answer = endpoint.call(OPERATION, json!([hash.to_string()])).await?;
         if answer.is_null() {
             return Ok(None);
         }

@@ -1,7 +1,7 @@
 //! Signing, and the check that what was signed is what was meant.
 
-use crate::{Key, hash::b256_to_transaction};
-use adapter::{AdapterError, FeeBid, SignedTransaction};
+use crate::Key;
+use adapter::{AdapterError, FeeBid, SignedTransaction, TransactionHash};
 use alloy_consensus::{Transaction as _, TxEnvelope, transaction::SignerRecoverable as _};
 use alloy_eips::Decodable2718 as _;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
@@ -38,7 +38,7 @@ pub(crate) fn sign(key: &Key, unsigned: &Unsigned) -> Result<SignedTransaction, 
         return Err(differs("hash", hash, &other));
     }
     Ok(SignedTransaction {
-        hash: b256_to_transaction(hash),
+        hash: TransactionHash(hash.0),
         raw,
         nonce: unsigned.nonce,
         fee: unsigned.fee,
@@ -152,7 +152,8 @@ mod tests {
     fn each_field_that_differs_is_found() {
         for fee in FEES {
             let signed = sign(&key("a"), &transaction(fee)).unwrap();
-            let changes: [(&str, fn(&mut Unsigned)); 6] = [
+            type Change = (&'static str, fn(&mut Unsigned));
+            let changes: [Change; 6] = [
                 ("chain id", |t| t.chain_id += 1),
                 ("nonce", |t| t.nonce += 1),
                 ("to", |t| t.to = None),

@@ -1,6 +1,8 @@
 //! Two development chains, linked: each hosts a client of the other, with ledger and bridge.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod liar;
+
 use adapter::{
     ChainReader as _, ChainWriter as _, FeeBump, Message, Outcome, Prover as _, SignedTransaction, TransactionHash,
     TrustedState, VerifiedUpdate,
@@ -15,61 +17,70 @@ use adapter_evm::{
 use light_client::{ClientId, Height, Timestamp};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub const CUSTODIAN: [u8; 32] = [0xc5; 32];
-pub const PORT: &str = "receipt";
+pub(crate) const CUSTODIAN: [u8; 32] = [0xc5; 32];
+pub(crate) const PORT: &str = "receipt";
 const RECEIVE_GAS: u64 = 400_000;
 
-pub fn client_id(number: u8) -> ClientId {
+pub(crate) fn client_id(number: u8) -> ClientId {
     format!("qbft-{number}").parse().unwrap()
 }
 
-pub fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-pub fn timestamp() -> Timestamp {
+pub(crate) fn timestamp() -> Timestamp {
     Timestamp::from_unix_seconds(now())
 }
 
-pub async fn node(chain_id: u64, fork: Fork) -> NodeHandle {
+pub(crate) async fn node(chain_id: u64, fork: Fork) -> NodeHandle {
+    start(chain_id, fork, Production::Every(Duration::ZERO)).await
+}
+
+/// A node that makes blocks only when it is told to.
+pub(crate) async fn quiet_node(chain_id: u64) -> NodeHandle {
+    start(chain_id, Fork::London, Production::ByHand).await
+}
+
+async fn start(chain_id: u64, fork: Fork, production: Production) -> NodeHandle {
     let chain = ChainConfig {
         chain_id,
         seed: format!("adapter-evm/{chain_id}"),
         fork,
         // Below the machine's clock, so that headers are never ahead of it.
         genesis_time: now() - 3600,
+        candidates: 4,
         ..ChainConfig::default()
     };
-    let production = Production::Every(Duration::ZERO);
     Node::start(NodeConfig { chain, production, levers: true, ..NodeConfig::default() }).await.unwrap()
 }
 
-pub fn key(node: &NodeHandle, index: usize) -> Key {
+pub(crate) fn key(node: &NodeHandle, index: usize) -> Key {
     let keys = node.chain().config().account_keys();
     Key::from_secret(keys[index].secret().as_slice()).unwrap()
 }
 
-pub fn config(node: &NodeHandle) -> EvmConfig {
+pub(crate) fn config(node: &NodeHandle) -> EvmConfig {
     let mut config = EvmConfig::new(node.chain().config().chain_id, vec![EndpointConfig::new(&node.url)]);
     config.fees = FeePolicy::Legacy { gas_price: Some(0), max_gas_price: 0 };
     config
 }
 
 /// One chain of a pair.
-pub struct Side {
-    pub node: NodeHandle,
-    pub chain: EvmChain,
-    pub governance: Governance,
-    pub router: Address,
-    pub receipts: Receipts,
-    pub home_ref: [u8; 32],
-    pub reader: EvmReader,
-    pub prover: QbftProver,
-    pub writer: EvmWriter,
+pub(crate) struct Side {
+    pub(crate) node: NodeHandle,
+    pub(crate) chain: EvmChain,
+    pub(crate) governance: Governance,
+    pub(crate) router: Address,
+    pub(crate) receipts: Receipts,
+    pub(crate) home_ref: [u8; 32],
+    pub(crate) reader: EvmReader,
+    pub(crate) prover: QbftProver,
+    pub(crate) writer: EvmWriter,
     /// Deploys, governs and is the custodian.
-    pub owner: EvmAccount,
+    pub(crate) owner: EvmAccount,
     /// Its client of the other chain.
-    pub client: ClientId,
+    pub(crate) client: ClientId,
 }
 
 struct Base {
@@ -97,7 +108,7 @@ async fn base(node: NodeHandle) -> Base {
 }
 
 /// Links two nodes.
-pub async fn linked(a: NodeHandle, b: NodeHandle) -> (Side, Side) {
+pub(crate) async fn linked(a: NodeHandle, b: NodeHandle) -> (Side, Side) {
     let (a, b) = (base(a).await, base(b).await);
     let (trusted_a, trusted_b) =
         (a.prover.bootstrap(None).await.unwrap().trusted, b.prover.bootstrap(None).await.unwrap().trusted);
@@ -141,13 +152,13 @@ async fn side(
     Side { node, chain, governance, router, receipts, home_ref, reader, prover, writer, owner, client }
 }
 
-pub fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts { custodian: CUSTODIAN, unit: *b"kg\0\0", issued_at: now(), doc_root: [7; 32], ..Facts::default() }
 }
 
 impl Side {
     /// Signs, sends and waits.
-    pub async fn submit(&self, messages: &[Message]) -> (SignedTransaction, Outcome) {
+    pub(crate) async fn submit(&self, messages: &[Message]) -> (SignedTransaction, Outcome) {
         let nonce = self.writer.nonces().await.unwrap().next_final;
         let signed = self.writer.sign(messages, nonce, FeeBump::First).await.unwrap();
         self.writer.broadcast(&signed).await.unwrap();
@@ -155,7 +166,7 @@ impl Side {
         (signed, outcome)
     }
 
-    pub async fn included(&self, hash: TransactionHash) -> Outcome {
+    pub(crate) async fn included(&self, hash: TransactionHash) -> Outcome {
         for _ in 0..600 {
             match self.writer.outcome(hash).await.unwrap() {
                 outcome @ Outcome::Included { .. } => return outcome,
@@ -166,7 +177,7 @@ impl Side {
     }
 
     /// What the other chain must have done to this one's client to prove what is here now.
-    pub async fn updates_for(&self, host: &Side) -> (Vec<VerifiedUpdate>, TrustedState) {
+    pub(crate) async fn updates_for(&self, host: &Side) -> (Vec<VerifiedUpdate>, TrustedState) {
         let hosted = host.reader.client(&host.client).await.unwrap().value.unwrap();
         let trusted = TrustedState { height: hosted.latest_height, client: hosted.client, consensus: hosted.consensus };
         let head = self.reader.head().await.unwrap().height;
@@ -175,12 +186,12 @@ impl Side {
         (updates, latest)
     }
 
-    pub async fn head(&self) -> Height {
+    pub(crate) async fn head(&self) -> Height {
         self.reader.head().await.unwrap().height
     }
 }
 
-pub fn update_messages(host: &Side, updates: &[VerifiedUpdate]) -> Vec<Message> {
+pub(crate) fn update_messages(host: &Side, updates: &[VerifiedUpdate]) -> Vec<Message> {
     updates
         .iter()
         .map(|update| Message::UpdateClient { client: host.client.clone(), update: update.update.clone() })

@@ -1,0 +1,175 @@
+//! Gas, fees, replacement and broadcasting.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use adapter::{
+    AdapterError, AdapterErrorKind, ChainReader as _, ChainWriter as _, FeeBid, FeeBump, Message, Outcome, Prover as _,
+    TransactionHash,
+};
+use adapter_devchain::{Fork, NodeHandle};
+use adapter_evm::{Address, EndpointConfig, EvmChain, EvmConfig, EvmWriter, FeePolicy};
+use light_client::{Claim, SlotKey, commitment_path};
+use serde_json::json;
+use support::{
+    config, facts, key,
+    liar::{Act, Liar},
+    linked, node, now, quiet_node, update_messages,
+};
+
+/// A writer to a chain that needs no Router for what is tested.
+async fn writer(node: &NodeHandle, url: &str, fees: FeePolicy) -> EvmWriter {
+    let config = EvmConfig {
+        endpoints: vec![EndpointConfig::new(url)],
+        router: Some(Address::repeat_byte(0xaa)),
+        fees,
+        ..config(node)
+    };
+    EvmChain::connect(config).await.unwrap().writer(key(node, 2)).unwrap()
+}
+
+const LEGACY: FeePolicy = FeePolicy::Legacy { gas_price: Some(1_000), max_gas_price: 10_000 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_transaction_is_replaced_by_a_dearer_one() {
+    let node = quiet_node(95_001).await;
+    for fees in [LEGACY, FeePolicy::Dynamic { priority_fee: Some(1_000), max_fee: 10_000 }] {
+        let writer = writer(&node, &node.url, fees).await;
+        let nonces = writer.nonces().await.unwrap();
+        assert!(nonces.balance > 0);
+        let first = writer.sign_cancel(nonces.next_final, FeeBump::First).await.unwrap();
+        writer.broadcast(&first).await.unwrap();
+        assert_eq!(writer.outcome(first.hash).await.unwrap(), Outcome::Pending);
+        let second = writer.sign_cancel(nonces.next_final, FeeBump::Replace(first.fee)).await.unwrap();
+        assert_ne!(first.hash, second.hash);
+        writer.broadcast(&second).await.unwrap();
+        node.step_block().unwrap();
+        assert!(matches!(writer.outcome(second.hash).await.unwrap(), Outcome::Included { success: true, .. }));
+        assert_eq!(writer.outcome(first.hash).await.unwrap(), Outcome::Unknown);
+        assert_eq!(writer.nonces().await.unwrap().next_final, nonces.next_final + 1);
+        let price = |fee: FeeBid| match fee {
+            FeeBid::Legacy { gas_price } => gas_price,
+            FeeBid::Dynamic { max_priority_fee, .. } => max_priority_fee,
+        };
+        assert_eq!((price(first.fee), price(second.fee)), (1_000, 1_125));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sending_again_is_a_success_whatever_the_node_says() {
+    let node = quiet_node(95_002).await;
+    let writer = writer(&node, &node.url, LEGACY).await;
+    let first = writer.sign_cancel(0, FeeBump::First).await.unwrap();
+    writer.broadcast(&first).await.unwrap();
+    // Already known.
+    writer.broadcast(&first).await.unwrap();
+    let cheaper = writer.sign_cancel(0, FeeBump::Replace(FeeBid::Legacy { gas_price: 1_500 })).await.unwrap();
+    node.step_block().unwrap();
+    // Its nonce is used, by itself.
+    writer.broadcast(&first).await.unwrap();
+    // Its nonce is used, by another: the node has it not, and says why.
+    let error = writer.broadcast(&cheaper).await.unwrap_err();
+    assert_eq!(error.kind(), AdapterErrorKind::RefusedByChain, "{error}");
+    assert_eq!(writer.outcome(cheaper.hash).await.unwrap(), Outcome::Unknown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lies_about_transactions_are_found() {
+    let node = quiet_node(95_003).await;
+    let liar = Liar::start(&node, Act::honest()).await;
+    let writer = writer(&node, &liar.url, LEGACY).await;
+    let transaction = writer.sign_cancel(0, FeeBump::First).await.unwrap();
+    let other = || json!(TransactionHash([9; 32]).to_string());
+    liar.set(Act::change(move |method, _, answer| {
+        if method == "eth_sendRawTransaction" {
+            answer["result"] = other();
+        }
+    }));
+    let error = writer.broadcast(&transaction).await.unwrap_err();
+    assert_eq!(error.kind(), AdapterErrorKind::Inconsistent, "{error}");
+    // A node that refuses and says then that it knows another transaction.
+    liar.set(Act::change(move |method, _, answer| match method {
+        "eth_sendRawTransaction" => {
+            let id = answer["id"].take();
+            *answer = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32000, "message": "already known" } });
+        }
+        "eth_getTransactionByHash" => answer["result"] = json!({ "hash": other() }),
+        _ => {}
+    }));
+    let error = writer.broadcast(&transaction).await.unwrap_err();
+    assert_eq!(error.kind(), AdapterErrorKind::Inconsistent, "{error}");
+    liar.set(Act::honest());
+    writer.broadcast(&transaction).await.unwrap();
+    node.step_block().unwrap();
+    for (field, value) in
+        [("transactionHash", other()), ("status", json!("0x2")), ("blockNumber", json!("7")), ("logs", json!(null))]
+    {
+        liar.set(Act::change(move |method, _, answer| {
+            if method == "eth_getTransactionReceipt" {
+                answer["result"][field] = value.clone();
+            }
+        }));
+        let error = writer.outcome(transaction.hash).await.unwrap_err();
+        assert_eq!(error.kind(), AdapterErrorKind::Inconsistent, "{field}: {error}");
+    }
+    liar.set(Act::honest());
+    assert!(matches!(writer.outcome(transaction.hash).await.unwrap(), Outcome::Included { success: true, .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_gets_enough_gas_for_every_item_that_can_succeed() {
+    let (a, b) = linked(node(95_011, Fork::London).await, node(95_012, Fork::London).await).await;
+    let owner = a.owner.address();
+    let mut packets = Vec::new();
+    for seed in 1..=5 {
+        let (issued, _) = a.receipts.issue(&a.owner, [seed; 32], &facts(), 5_000, owner, owner).await.unwrap();
+        let lock = a.receipts.lock(&a.owner, &a.client, &issued.content, owner, owner, now() + 3_600).await.unwrap();
+        packets.push(a.reader.sent_packet(&a.client, lock.0).await.unwrap().unwrap().value);
+    }
+    let (updates, trusted) = a.updates_for(&b).await;
+    let claim = |packet: &light_client::Packet| {
+        Claim::present(commitment_path(&packet.source_client, packet.sequence), *packet.commitment().as_bytes())
+    };
+    packets.sort_by_key(|packet| a.prover.sort_key(&claim(packet).path));
+    let proof = a.prover.prove(&trusted, &packets.iter().map(claim).collect::<Vec<_>>()).await.unwrap();
+    let receive = Message::ReceivePackets { packets: packets.clone(), proof_height: proof.height, proof: proof.proof };
+    let mut messages = update_messages(&b, &updates);
+    messages.push(receive);
+    // One that must fail, for a reason.
+    messages.push(Message::Expire { receipt_slot: SlotKey::new([3; 32]), timeout_seconds: now() + 9_999 });
+
+    // Through a node whose search finds what the batch itself needs when its items run dry.
+    let liar = Liar::start(
+        &b.node,
+        Act::change(|method, _, answer| {
+            if method == "eth_estimateGas" {
+                answer["result"] = json!("0xea60");
+            }
+        }),
+    )
+    .await;
+    let config = EvmConfig { endpoints: vec![EndpointConfig::new(&liar.url)], ..b.chain.config().clone() };
+    let writer = EvmChain::connect(config).await.unwrap().writer(key(&b.node, 1)).unwrap();
+    let nonce = writer.nonces().await.unwrap().next_final;
+    let signed = writer.sign(&messages, nonce, FeeBump::First).await.unwrap();
+    assert!(signed.gas_limit > 60_000 * 2, "{}", signed.gas_limit);
+    writer.broadcast(&signed).await.unwrap();
+    let Outcome::Included { success: true, gas_used, failed_items, .. } = b.included(signed.hash).await else {
+        panic!("the batch failed");
+    };
+    assert!(gas_used <= signed.gas_limit);
+    let [(index, reason)] = failed_items.as_slice() else { panic!("{failed_items:?}") };
+    assert_eq!(*index, messages.len() - 1);
+    assert!(reason.starts_with("ExpiryTooEarly(timeout "), "{reason}");
+    assert_eq!(b.reader.packet_events(light_client::Height::new(0), b.head().await).await.unwrap().len(), 10);
+
+    // When nothing can succeed nothing is signed, and each reason is told.
+    let expire = || Message::Expire { receipt_slot: SlotKey::new([3; 32]), timeout_seconds: now() + 9_999 };
+    let nonce = b.writer.nonces().await.unwrap().next_final;
+    for messages in [vec![expire()], vec![expire(), expire()]] {
+        let error = b.writer.sign(&messages, nonce, FeeBump::First).await.unwrap_err();
+        let AdapterError::Refused { reason, .. } = &error else { panic!("{error}") };
+        assert_eq!(reason.matches("ExpiryTooEarly(timeout ").count(), messages.len(), "{reason}");
+    }
+    assert!(b.writer.sign(&[], nonce, FeeBump::First).await.is_err());
+}
