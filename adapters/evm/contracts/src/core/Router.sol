@@ -190,12 +190,12 @@ contract Router is ClientRegistry {
         Shared memory shared = _sharedOfSource(packets);
         Claim[] memory claims = new Claim[](packets.length);
         bytes32[] memory slots = new bytes32[](packets.length);
+        bool[] memory unsettled = new bool[](packets.length);
         bool pending = false;
         for (uint256 i = 0; i < packets.length; ++i) {
-            bool unsettled;
-            (slots[i], unsettled) = _checkSent(packets[i], shared);
+            (slots[i], unsettled[i]) = _checkSent(packets[i], shared);
             claims[i] = _acknowledgementClaim(packets[i], shared.prefix, acknowledgements[i]);
-            pending = pending || unsettled;
+            pending = pending || unsettled[i];
         }
         if (!pending) return;
 
@@ -203,7 +203,7 @@ contract Router is ClientRegistry {
         shared.verifier.verify(height, proof, claims);
         _guard = SETTLING;
         for (uint256 i = 0; i < packets.length; ++i) {
-            if (Slots.load(slots[i]) == 0) continue;
+            if (_isSettled(slots[i], unsettled[i])) continue;
             Slots.store(slots[i], 0);
             Packet calldata packet = packets[i];
             emit AckPacket(packet.sourceClient, packet.sequence, shared.relayer);
@@ -217,15 +217,15 @@ contract Router is ClientRegistry {
         Shared memory shared = _sharedOfSource(packets);
         Claim[] memory claims = new Claim[](packets.length);
         bytes32[] memory slots = new bytes32[](packets.length);
+        bool[] memory unsettled = new bool[](packets.length);
         bool byState = shared.verifier.absence() == Absence.State;
         // The latest timeout of the pending packets; 0 when none is pending.
         uint64 latestTimeout = 0;
         bool pending = false;
         for (uint256 i = 0; i < packets.length; ++i) {
-            bool unsettled;
-            (slots[i], unsettled) = _checkSent(packets[i], shared);
+            (slots[i], unsettled[i]) = _checkSent(packets[i], shared);
             claims[i] = _unreceivedClaim(packets[i], shared.prefix, byState);
-            if (!unsettled) continue;
+            if (!unsettled[i]) continue;
             pending = true;
             if (packets[i].timeoutTimestamp > latestTimeout) latestTimeout = packets[i].timeoutTimestamp;
         }
@@ -237,13 +237,22 @@ contract Router is ClientRegistry {
         if (byState && provenTime < latestTimeout) revert TimeoutNotReached(latestTimeout, provenTime);
         _guard = SETTLING;
         for (uint256 i = 0; i < packets.length; ++i) {
-            if (Slots.load(slots[i]) == 0) continue;
+            if (_isSettled(slots[i], unsettled[i])) continue;
             Slots.store(slots[i], 0);
             Packet calldata packet = packets[i];
             emit TimeoutPacket(packet.sourceClient, packet.sequence, shared.relayer);
             _port(packet.payloads[0].sourcePort).application.onTimeout(packet, shared.relayer);
         }
         _guard = IDLE;
+    }
+
+    /// Whether a packet is passed over when its turn comes.
+    /// @param slot Where its commitment lies or lay.
+    /// @param unsettled Whether it was there, and the packet's own, before the first callback. What lies there now says nothing of a packet that
+    /// had none then: a callback may have sent under its sequence, and nobody has compared the two.
+    function _isSettled(bytes32 slot, bool unsettled) private view returns (bool) {
+        // Asked again, since a packet may be listed twice.
+        return !unsettled || Slots.load(slot) == 0;
     }
 
     function _acknowledgementClaim(Packet calldata packet, bytes[] memory prefix, bytes calldata acknowledgement) private view returns (Claim memory) {

@@ -12,7 +12,8 @@ import {Status, UpdateResult} from "./ILightClient.sol";
 ///
 /// In a call for many packets the proof's claims are those of *all* packets listed, in their order, settled ones included, so that a proof made
 /// before a race stays valid after it. It is verified once when at least one packet is pending, and neither read nor needed when none is.
-/// A packet that is settled (received, or its commitment cleared) is a no-op; it is still checked for form and for its clients.
+/// A packet that is settled (received, or its commitment cleared) is a no-op; it is still checked for form and for its clients. What is settled
+/// is decided once, before the first callback: what a callback sends is no packet of the call that it was called from.
 interface IRouter {
     // ---- governed ----
 

@@ -239,6 +239,38 @@ contract RouterSettleTest is TwoRouters {
         assertTrue(_pending(packet), "still pending");
     }
 
+    // ---- packets that only a callback sends ----
+
+    /// The first packet's callback sends sequence 2, which until then has no commitment to compare the second packet with.
+    function _sentInACallback(Packet memory first) private returns (Packet memory forged) {
+        source.setCall(abi.encodeCall(IRouter.sendPacket, (home.clientId, TIMEOUT + 1 hours, payload("again"))), hex"01");
+        forged = abi.decode(abi.encode(first), (Packet));
+        (forged.sequence, forged.payloads[0].value) = (2, "forged");
+    }
+
+    function test_refuses_a_forged_timeout_of_a_sequence_sent_in_a_callback() public {
+        Packet memory packet = send("a");
+        vm.warp(TIMEOUT);
+        Packet memory forged = _sentInACallback(packet);
+        home.router.timeoutPackets(two(packet, forged), 1, proof);
+        assertTrue(source.callSucceeded(), "the callback has sent");
+        assertEq(source.timedOutCount(), 1, "the forged one is not told");
+        assertTrue(_pending(lastPacket()), "what the callback sent is pending");
+    }
+
+    function test_refuses_a_forged_acknowledgement_of_a_sequence_sent_in_a_callback() public {
+        Packet memory packet = _delivered();
+        Packet memory forged = _sentInACallback(packet);
+        // Even a destination that proves whatever it likes.
+        home.client.setUnseeing();
+        bytes[] memory list = new bytes[](2);
+        (list[0], list[1]) = (bytes(hex"01"), bytes(hex"02"));
+        home.router.ackPackets(two(packet, forged), list, 1, proof);
+        assertTrue(source.callSucceeded(), "the callback has sent");
+        assertEq(source.acknowledgedCount(), 1, "the forged one is not told");
+        assertTrue(_pending(lastPacket()), "what the callback sent is pending");
+    }
+
     // ---- timeouts by tombstone ----
 
     function test_a_tombstone_times_a_packet_out_whatever_the_proven_time() public {
