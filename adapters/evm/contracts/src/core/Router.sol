@@ -26,6 +26,8 @@ contract Router is ClientRegistry {
     /// is its receipt's slot, which as a hash is neither of the two.
     bytes32 private constant IDLE = bytes32(uint256(1));
     bytes32 private constant SETTLING = bytes32(uint256(2));
+    /// Nested calls that an application may rely upon while it receives, its own included. Source: `IApplication`.
+    uint256 private constant APPLICATION_FRAMES = 16;
     /// Bytes of the caller's address, which `batch` appends to each call.
     uint256 private constant CALLER_BYTES = 20;
 
@@ -129,6 +131,11 @@ contract Router is ClientRegistry {
         if (acknowledgement.length > 0) _storeAcknowledgement(packet, acknowledgement, relayer);
     }
 
+    /// @inheritdoc IRouter
+    function proveDepth(uint256 frames) external view {
+        if (frames > 1) this.proveDepth(frames - 1);
+    }
+
     /// @return acknowledgement What the application answered; the error acknowledgement when it reverted; empty when it will answer later.
     function _callApplication(Port memory port, Packet calldata packet, address relayer) private returns (bytes memory acknowledgement) {
         address application = address(port.application);
@@ -136,7 +143,15 @@ contract Router is ClientRegistry {
         uint256 maxOutput = MAX_ACKNOWLEDGEMENT_BYTES + 64;
         (bool enough, bool success, uint256 length, bytes memory output) = MeasuredCall.call(application, port.receiveGas, input, maxOutput);
         if (!enough) revert ReceiveGasTooLow(MeasuredCall.required(port.receiveGas), gasleft());
-        if (!success) return abi.encodePacked(PacketCommitment.ERROR_ACKNOWLEDGEMENT);
+        if (!success) {
+            // At most 1024 calls can be nested, and each caller chooses how deep he begins: a failure is the application's own only when it had
+            // the depth it may rely upon. No instruction tells the depth, so that it is tried.
+            try this.proveDepth(APPLICATION_FRAMES) {}
+            catch {
+                revert CallDepthTooLow(APPLICATION_FRAMES);
+            }
+            return abi.encodePacked(PacketCommitment.ERROR_ACKNOWLEDGEMENT);
+        }
         // From here on the application's writes stand, so that an unusable answer has to fail the whole call: an error acknowledgement would
         // have the source refund what was accepted here.
         if (length > maxOutput) revert AcknowledgementTooLong(MAX_ACKNOWLEDGEMENT_BYTES, length - 64);
@@ -293,7 +308,7 @@ contract Router is ClientRegistry {
             || selector == bytes4(keccak256("notarise(bytes32)")) || selector == bytes4(keccak256("notarise(bytes32[8])"));
     }
 
-    /// Who asks: the caller, or within a batch the batch's caller. Only `batch` calls this contract from itself, and it always appends the
+    /// Who asks: the caller, or within a batch the batch's caller. Only `batch` calls from itself what asks here, and it always appends the
     /// address, so that nobody else can supply one.
     function _caller() private view returns (address) {
         if (msg.sender != address(this)) return msg.sender;

@@ -6,7 +6,8 @@ import {Packet} from "../types/Packet.sol";
 /// What answers on a port. Only the Router may call it; it may send packets from within, but not receive, acknowledge or time out.
 interface IApplication {
     /// A packet has arrived and is proven. Called with exactly the port's registered gas. When it reverts, its writes are dropped and the
-    /// universal error acknowledgement is stored.
+    /// universal error acknowledgement is stored. It may rely upon 16 nested calls, its own included (a precompiled contract is a call as well):
+    /// with fewer possible a failure reverts the whole receive instead. Calls nested deeper, and failures of calls that it catches, are its own care.
     /// @param packet The packet.
     /// @param relayer Who brought it; of no authority.
     /// @return acknowledgement Not the universal error acknowledgement; empty when it is to be written later.

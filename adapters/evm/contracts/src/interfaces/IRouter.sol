@@ -39,7 +39,8 @@ interface IRouter {
     /// @return sequence The packet's number under this client, from 1.
     function sendPacket(string calldata sourceClient, uint64 timeoutTimestamp, Payload calldata payload) external returns (uint64 sequence);
 
-    /// Receives packets of one client: proves their commitments, stores their receipts, calls their applications.
+    /// Receives packets of one client: proves their commitments, stores their receipts, calls their applications. An application's failure is
+    /// its own only when it had the gas and the call depth that `IApplication` promises; without them the whole call reverts.
     /// @param packets At least one, all of the same clients.
     /// @param height A stored height of the destination's client of the source.
     /// @param proof The shared proof that each packet's commitment is stored on the source.
@@ -94,6 +95,13 @@ interface IRouter {
     /// @param evidence What the client's `misbehaviour` takes.
     /// @return result What it has done.
     function submitMisbehaviour(string calldata id, bytes calldata evidence) external returns (UpdateResult result);
+
+    // ---- call depth ----
+
+    /// Succeeds when so many calls can still be nested here, this one included, and reverts when not. The Router asks it of itself before it
+    /// writes that an application has failed; it changes nothing, whoever calls.
+    /// @param frames Calls, one within another.
+    function proveDepth(uint256 frames) external view;
 
     // ---- batches ----
 
@@ -199,6 +207,9 @@ interface IRouter {
     /// The proven time is before the packet's timeout.
     error TimeoutNotReached(uint64 timeout, uint64 provenTime);
     error ReceiveGasTooLow(uint256 expected, uint256 found);
+    /// The application failed where fewer calls could be nested than it may rely upon: whoever brought the packet may be the reason.
+    /// @param expected Calls that must be possible, the application's own included.
+    error CallDepthTooLow(uint256 expected);
     error AcknowledgementEmpty();
     error AcknowledgementTooLong(uint256 maximum, uint256 found);
     /// The application's answer is not the ABI encoding of one byte string.

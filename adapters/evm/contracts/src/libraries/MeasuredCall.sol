@@ -7,7 +7,8 @@ library MeasuredCall {
     uint256 internal constant RESERVE_GAS = 60_000;
 
     /// Calls when the gas left covers the promise, by the rule that a call passes on at most 63/64 of what its caller has (EIP-150). Whoever
-    /// supplies too little gas can therefore never make the callee fail.
+    /// supplies too little gas can therefore never make the callee fail. Call depth is not measured: who holds a failure against the callee has
+    /// to prove first that there was depth enough.
     /// @param target The callee.
     /// @param gasLimit What it is given, exactly.
     /// @param input The calldata.

@@ -6,12 +6,15 @@ import {IRouter} from "../../src/interfaces/IRouter.sol";
 import {MeasuredCall} from "../../src/libraries/MeasuredCall.sol";
 import {PacketCommitment} from "../../src/libraries/PacketCommitment.sol";
 import {Packet, Payload} from "../../src/types/Packet.sol";
+import {Location} from "../../src/types/Receipt.sol";
 import {TwoRouters} from "../TwoRouters.sol";
 import {MockApplication} from "../mocks/MockApplication.sol";
 import {MockLightClient} from "../mocks/MockLightClient.sol";
 
 contract RouterReceiveTest is TwoRouters {
     bytes32 private constant ERROR_ACK = PacketCommitment.ERROR_ACKNOWLEDGEMENT;
+    /// Calls that may be nested.
+    uint256 private constant MAX_DEPTH = 1024;
 
     function _refuse(Packet memory packet, bytes memory reason) private {
         vm.expectRevert(reason);
@@ -269,6 +272,49 @@ contract RouterReceiveTest is TwoRouters {
         far.router.recvPackets{gas: 450_000}(one(packet), 1, proof);
     }
 
+    /// With ever fewer calls around it: either the whole call fails and nothing is stored, or the receipt is minted.
+    function test_refuses_a_receive_too_deep_in_calls_and_never_answers_with_an_error() public {
+        bytes32 uid = issue("deep", alice);
+        Packet memory packet = lock(uid, alice, bob);
+        bool proven = false;
+        uint256 depth = MAX_DEPTH;
+        for (; depth > MAX_DEPTH - 40; --depth) {
+            (bool success, bytes memory reason) = _recvAtDepth(packet, depth);
+            if (success) break;
+            if (bytes4(reason) == IRouter.CallDepthTooLow.selector) proven = true;
+            assertEq(far.router.value(receiptSlot(packet)), bytes32(0), "nothing stored");
+        }
+        assertTrue(proven, "some were refused for their depth");
+        assertEq(lastAcknowledgement(), received(), "success only");
+        assertLocation(far, uid, Location.Live, "minted");
+    }
+
+    function test_refuses_an_error_acknowledgement_without_the_promised_call_depth() public {
+        Packet memory packet = send("a");
+        dest.setMode(MockApplication.Mode.Revert);
+        // Looks for the least depth that is refused.
+        uint256 depth = MAX_DEPTH - 40;
+        bytes memory reason;
+        for (bool success = true; success; ++depth) {
+            uint256 snapshot = vm.snapshotState();
+            (success, reason) = _recvAtDepth(packet, depth);
+            vm.revertToState(snapshot);
+        }
+        assertEq(reason, abi.encodeWithSelector(IRouter.CallDepthTooLow.selector, 16), "its own error");
+        // That depth, the first frame of `Deep`, the Router's and the promised ones are one call too many, so that no more is demanded.
+        assertEq(depth - 1 + 1 + 1 + 16, MAX_DEPTH + 1, "no more is demanded than promised");
+    }
+
+    function _recvAtDepth(Packet memory packet, uint256 depth) private returns (bool success, bytes memory reason) {
+        Deep deep = new Deep();
+        // A call passes on 63/64 of its gas: of this much a receive's is left after a thousand calls.
+        try deep.go{gas: 40_000_000_000_000}(depth, address(far.router), recvCall(packet)) {
+            return (true, reason);
+        } catch (bytes memory reason_) {
+            return (false, reason_);
+        }
+    }
+
     function test_refuses_the_error_acknowledgement_as_success() public {
         Packet memory packet = send("a");
         dest.setAnswer(abi.encodePacked(ERROR_ACK));
@@ -411,5 +457,17 @@ contract RouterReceiveTest is TwoRouters {
 contract WideApplication {
     fallback(bytes calldata) external returns (bytes memory) {
         return abi.encode(new bytes(32_800));
+    }
+}
+
+/// Calls from within as many calls of itself.
+contract Deep {
+    function go(uint256 depth, address target, bytes calldata data) external {
+        if (depth > 0) return this.go(depth - 1, target, data);
+        (bool success, bytes memory reason) = target.call(data);
+        if (success) return;
+        assembly {
+            revert(add(reason, 32), mload(reason))
+        }
     }
 }
