@@ -78,8 +78,8 @@ interface IReceiptLedger {
     /// @param uid The receipt.
     /// @param contentHash SHA-256 of its content.
     /// @param quantity Base units.
-    /// @param epoch Of the crossing.
-    /// @param nonce Verbs done so far.
+    /// @param epoch Of the crossing; later than the record's, by at most 2^32.
+    /// @param nonce Verbs done so far; not fewer than the record's, and at most 2^32 more.
     /// @param beneficiary Who has title here.
     /// @param holder Who has control here.
     /// @param lane The bridge's number of the lane that it came by.

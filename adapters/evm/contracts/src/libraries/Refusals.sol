@@ -40,7 +40,9 @@ library Refusals {
         if (refusal == Refusal.ReceiptLive) return "receipt-live";
         if (refusal == Refusal.ReceiptEnded) return "receipt-ended";
         if (refusal == Refusal.EpochStale) return "epoch-stale";
+        if (refusal == Refusal.EpochFar) return "epoch-far";
         if (refusal == Refusal.NonceStale) return "nonce-stale";
+        if (refusal == Refusal.NonceFar) return "nonce-far";
         if (refusal == Refusal.ContentChanged) return "content-changed";
         if (refusal == Refusal.QuantityChanged) return "quantity-changed";
         if (refusal == Refusal.LaneForeign) return "lane-foreign";

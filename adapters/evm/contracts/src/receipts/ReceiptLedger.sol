@@ -11,6 +11,9 @@ import {ReceiptTokens} from "./ReceiptTokens.sol";
 contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
     /// Natural loss is at most the whole.
     uint16 internal constant MAX_LOSS_BPS = 10_000;
+    /// How far an arrival's epoch and nonce may be ahead of the record's: more than a receipt's life has crossings or verbs, and so little that
+    /// no counterparty can use a counter up.
+    uint64 internal constant MAX_COUNTER_STEP = 2 ** 32;
 
     /// @inheritdoc IReceiptLedger
     address public immutable governance;
@@ -141,8 +144,8 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         Record memory now_ = _unpack(stored);
         if (now_.location == Location.Live) return (Refusal.ReceiptLive, key);
         // A record that waits for the outcome of its return may be overtaken: home has sent the receipt out anew, and so had it back.
-        if (arrival.epoch <= now_.epoch) return (Refusal.EpochStale, key);
-        if (arrival.nonce < now_.nonce) return (Refusal.NonceStale, key);
+        refusal = _checkCounters(now_, arrival);
+        if (refusal != Refusal.None) return (refusal, key);
 
         if (now_.contentHash != arrival.contentHash) stored.contentHash = arrival.contentHash;
         _arrive(key, stored, arrival, Location.Live, bridge);
@@ -159,12 +162,21 @@ contract ReceiptLedger is ReceiptTokens, IReceiptLedger {
         // Still pending here is fine: a return may arrive before the acknowledgement of the lock.
         if (now_.location != Location.LockPending && now_.location != Location.Remote) return Refusal.ReceiptUnknown;
         if (now_.bridge != bridge || now_.lane != arrival.lane) return Refusal.LaneForeign;
-        if (arrival.epoch <= now_.epoch) return Refusal.EpochStale;
-        if (arrival.nonce < now_.nonce) return Refusal.NonceStale;
+        refusal = _checkCounters(now_, arrival);
+        if (refusal != Refusal.None) return refusal;
         if (arrival.contentHash != now_.contentHash) return Refusal.ContentChanged;
         if (arrival.quantity != now_.quantity) return Refusal.QuantityChanged;
 
         _arrive(arrival.uid, stored, arrival, Location.Active, bridge);
+    }
+
+    /// Counters go forward, but not so far that the next verb or crossing here would overflow them. An unknown receipt's count from 0.
+    function _checkCounters(Record memory now_, Arrival calldata arrival) private pure returns (Refusal) {
+        if (arrival.epoch <= now_.epoch) return Refusal.EpochStale;
+        if (arrival.epoch - now_.epoch > MAX_COUNTER_STEP) return Refusal.EpochFar;
+        if (arrival.nonce < now_.nonce) return Refusal.NonceStale;
+        if (arrival.nonce - now_.nonce > MAX_COUNTER_STEP) return Refusal.NonceFar;
+        return Refusal.None;
     }
 
     function _arrive(bytes32 key, Stored storage stored, Arrival calldata arrival, Location location, uint16 bridge) private {

@@ -159,7 +159,9 @@ enum Refusal {
     ReceiptLive, // receipt-live
     ReceiptEnded, // receipt-ended
     EpochStale, // epoch-stale
+    EpochFar, // epoch-far
     NonceStale, // nonce-stale
+    NonceFar, // nonce-far
     ContentChanged, // content-changed
     QuantityChanged, // quantity-changed
     LaneForeign, // lane-foreign

@@ -278,6 +278,8 @@ contract ReceiptBridgeTest is TwoChains {
         _assertRefused(home, _withWord(packet, 6, QUANTITY - 1), 4, "quantity-changed");
         _assertRefused(home, _withWord(packet, 17, 5), 4, "content-changed");
         _assertRefused(home, _withWord(packet, 4, 1), 4, "epoch-stale");
+        _assertRefused(home, _withWord(packet, 4, type(uint64).max), 4, "epoch-far");
+        _assertRefused(home, _withWord(packet, 5, type(uint64).max), 4, "nonce-far");
         assertLocation(home, uid, Location.LockPending, "untouched");
         recv(home, packet);
         _assertRefused(home, packet, 4, "escrow-short");

@@ -9,6 +9,9 @@ import {TwoChains} from "../TwoChains.sol";
 
 /// The ledger by itself; this test is a bridge of it too.
 contract ReceiptLedgerTest is TwoChains {
+    /// How far a counter may jump.
+    uint64 private constant MAX_STEP = 2 ** 32;
+
     ReceiptLedger private ledger;
     bytes32 private uid;
     bytes32 private hash;
@@ -294,6 +297,43 @@ contract ReceiptLedgerTest is TwoChains {
         _assertRefused(_mint(arrival), Refusal.NonceStale, "fewer verbs than known");
         arrival.nonce = 7;
         _assertRefused(_mint(arrival), Refusal.None, "as many");
+    }
+
+    function test_mint_refuses_an_epoch_or_nonce_that_jumps() public {
+        IReceiptLedger.Arrival memory arrival = _arrival(far.ref, "x", MAX_STEP + 1);
+        _assertRefused(_mint(arrival), Refusal.EpochFar, "an unknown receipt counts from 0");
+        (arrival.epoch, arrival.nonce) = (MAX_STEP, MAX_STEP + 1);
+        _assertRefused(_mint(arrival), Refusal.NonceFar, "an unknown receipt counts from 0");
+        arrival.nonce = MAX_STEP;
+        _assertRefused(_mint(arrival), Refusal.None, "as far as may be");
+        // It can leave and come again: nothing is used up.
+        ledger.sendBack(ledger.keyOf(far.ref, "x"), hash, bob);
+        (arrival.epoch, arrival.nonce) = (type(uint64).max, type(uint64).max);
+        _assertRefused(_mint(arrival), Refusal.EpochFar, "the last epoch there is");
+        arrival.epoch = MAX_STEP + 2;
+        _assertRefused(_mint(arrival), Refusal.NonceFar, "the last nonce there is");
+        arrival.nonce = 2 * MAX_STEP;
+        _assertRefused(_mint(arrival), Refusal.None, "counted from the record's");
+    }
+
+    function test_unlock_refuses_an_epoch_or_nonce_that_jumps_and_the_receipt_stays_usable() public {
+        ledger.lock(uid, hash, alice, 1);
+        IReceiptLedger.Arrival memory arrival = _arrival(home.ref, uid, type(uint64).max);
+        _assertRefused(ledger.unlock(arrival), Refusal.EpochFar, "the last epoch there is");
+        // The lock was epoch 1.
+        arrival.epoch = MAX_STEP + 2;
+        _assertRefused(ledger.unlock(arrival), Refusal.EpochFar, "one too far");
+        (arrival.epoch, arrival.nonce) = (MAX_STEP + 1, type(uint64).max);
+        _assertRefused(ledger.unlock(arrival), Refusal.NonceFar, "the last nonce there is");
+        arrival.nonce = MAX_STEP + 1;
+        _assertRefused(ledger.unlock(arrival), Refusal.NonceFar, "one too far");
+        arrival.nonce = MAX_STEP;
+        _assertRefused(ledger.unlock(arrival), Refusal.None, "as far as may be");
+        ledger.lock(uid, hash, bob, 1);
+        ledger.refund(uid, MAX_STEP + 2);
+        vm.prank(bob);
+        ledger.redeem(uid);
+        assertLocation(home, uid, Location.Redeemed, "locked and redeemed as ever");
     }
 
     function test_a_foreign_uid_cannot_squat_on_a_home_one() public {
