@@ -17,6 +17,8 @@ contract Governance is IGovernance {
         bool executed;
         bool cancelled;
         address proposer;
+        /// `_membership` when the act was queued.
+        uint64 membership;
         bytes data;
         mapping(address member => bool) approved;
     }
@@ -31,6 +33,8 @@ contract Governance is IGovernance {
     mapping(address account => bool) public isMember;
 
     address[] private _members;
+    /// How often members and threshold were set. What was queued before the last time is queued no more.
+    uint64 private _membership;
     mapping(uint256 id => Entry) private _acts;
     uint256[] private _pending;
     /// Place of a pending act in `_pending`, from 1.
@@ -70,14 +74,14 @@ contract Governance is IGovernance {
 
     /// @inheritdoc IGovernance
     function approve(uint256 id) external onlyMember {
-        Entry storage entry = _unsettled(id);
+        Entry storage entry = _open(id);
         if (entry.approved[msg.sender]) revert ActApprovedAlready(id, msg.sender);
         _approve(id, entry);
     }
 
     /// @inheritdoc IGovernance
     function revoke(uint256 id) external onlyMember {
-        Entry storage entry = _unsettled(id);
+        Entry storage entry = _open(id);
         if (!entry.approved[msg.sender]) revert ActNotApproved(id, msg.sender);
         entry.approved[msg.sender] = false;
         emit ApprovalRevoked(id, msg.sender);
@@ -86,13 +90,12 @@ contract Governance is IGovernance {
 
     /// @inheritdoc IGovernance
     function execute(uint256 id) external returns (bytes memory result) {
-        Entry storage entry = _unsettled(id);
+        Entry storage entry = _open(id);
         uint16 approvals = _approvals(entry);
-        // Counted anew: members and threshold may have changed since the act was queued.
-        if (entry.dueTime == 0 || approvals < threshold) revert ApprovalsTooFew(threshold, approvals);
+        if (approvals < threshold) revert ApprovalsTooFew(threshold, approvals);
+        if (!_isQueued(entry)) revert ActNotQueued(id);
         uint64 timeNow = Clock.timeNow();
         if (timeNow < entry.dueTime) revert ActNotDue(entry.dueTime, timeNow);
-        if (timeNow > entry.dueTime + EXECUTION_WINDOW_SECONDS) revert ActLapsed(entry.dueTime + EXECUTION_WINDOW_SECONDS, timeNow);
         // Before the call, so that no act can execute itself again from within.
         entry.executed = true;
         _dequeue(id);
@@ -133,7 +136,9 @@ contract Governance is IGovernance {
     /// @inheritdoc IGovernance
     function act(uint256 id) external view returns (Act memory) {
         Entry storage entry = _known(id);
-        return Act(entry.target, entry.data, entry.proposer, entry.dueTime, _approvals(entry), _state(entry));
+        ActState state = _state(entry);
+        uint64 dueTime = state == ActState.Proposed ? 0 : entry.dueTime;
+        return Act(entry.target, entry.data, entry.proposer, dueTime, _approvals(entry), state);
     }
 
     /// @inheritdoc IGovernance
@@ -151,11 +156,10 @@ contract Governance is IGovernance {
     function _approve(uint256 id, Entry storage entry) private {
         entry.approved[msg.sender] = true;
         emit ActApproved(id, msg.sender);
-        uint16 approvals = _approvals(entry);
-        // Queued with the approval that makes them enough, also when a change of members or threshold had made them too few again. The delay is
-        // the one in force now: a later change of it neither hastens nor holds up this act.
-        if (approvals == threshold || (approvals > threshold && entry.dueTime == 0)) {
-            entry.dueTime = Clock.timeNow() + delaySeconds;
+        // Queued with the approval that makes them enough, or with the first one under new members or a new threshold. The delay is the one in
+        // force now: a later change of it neither hastens nor holds up this act.
+        if (!_isQueued(entry) && _approvals(entry) >= threshold) {
+            (entry.dueTime, entry.membership) = (Clock.timeNow() + delaySeconds, _membership);
             emit ActQueued(id, entry.dueTime);
         }
     }
@@ -179,13 +183,27 @@ contract Governance is IGovernance {
         if (entry.cancelled) revert ActSettled(id, ActState.Cancelled);
     }
 
+    /// An act that may still be decided. A lapsed one may not, whatever has become of the members since: its approvals are of another time.
+    function _open(uint256 id) private view returns (Entry storage entry) {
+        entry = _unsettled(id);
+        if (_isLapsed(entry)) revert ActLapsed(entry.dueTime + EXECUTION_WINDOW_SECONDS, Clock.timeNow());
+    }
+
+    /// Whether enough of the present members have approved under the present threshold, and the delay runs or is over.
+    function _isQueued(Entry storage entry) private view returns (bool) {
+        return entry.dueTime != 0 && entry.membership == _membership;
+    }
+
+    function _isLapsed(Entry storage entry) private view returns (bool) {
+        return entry.dueTime != 0 && Clock.timeNow() > entry.dueTime + EXECUTION_WINDOW_SECONDS;
+    }
+
     function _state(Entry storage entry) private view returns (ActState) {
         if (entry.executed) return ActState.Executed;
         if (entry.cancelled) return ActState.Cancelled;
-        if (entry.dueTime == 0 || _approvals(entry) < threshold) return ActState.Proposed;
-        uint64 timeNow = Clock.timeNow();
-        if (timeNow < entry.dueTime) return ActState.Queued;
-        return timeNow > entry.dueTime + EXECUTION_WINDOW_SECONDS ? ActState.Lapsed : ActState.Due;
+        if (_isLapsed(entry)) return ActState.Lapsed;
+        if (!_isQueued(entry)) return ActState.Proposed;
+        return Clock.timeNow() < entry.dueTime ? ActState.Queued : ActState.Due;
     }
 
     function _dequeue(uint256 id) private {
@@ -210,6 +228,7 @@ contract Governance is IGovernance {
         }
         _members = members_;
         threshold = threshold_;
+        ++_membership;
         emit MembersSet(members_, threshold_);
     }
 

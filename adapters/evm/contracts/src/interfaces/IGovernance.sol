@@ -4,12 +4,12 @@ pragma solidity ^0.8.24;
 /// k of n members decide, in public and with a delay: an act is proposed, approved by enough members, waits, and is executed once by anyone.
 /// Members, threshold and delay change only by such an act of this contract on itself, which waits the delay in force when it was queued.
 interface IGovernance {
-    /// @param Proposed Too few approvals so far.
+    /// @param Proposed Too few approvals so far, or none yet under the present members and threshold.
     /// @param Queued Approved, waiting for its delay.
     /// @param Due May be executed now.
     /// @param Executed Done; never again.
     /// @param Cancelled Never to be executed.
-    /// @param Lapsed Due too long ago: it has to be proposed anew.
+    /// @param Lapsed Due too long ago: it can only be cancelled, and has to be proposed anew.
     enum ActState {
         Proposed,
         Queued,
@@ -22,7 +22,7 @@ interface IGovernance {
     /// @param target The contract that is called.
     /// @param data The calldata.
     /// @param proposer The member who proposed it.
-    /// @param dueTime When it may be executed, seconds since 1970; 0 while it was never approved by enough.
+    /// @param dueTime When it may be executed, seconds since 1970; 0 while it is not queued.
     /// @param approvals How many of the present members approve.
     /// @param state Where it stands now.
     struct Act {
@@ -40,11 +40,12 @@ interface IGovernance {
     /// @return id The act's number, from 1.
     function propose(address target, bytes calldata data) external returns (uint256 id);
 
-    /// Approves an act; with the threshold reached it is queued. Members only, once each.
+    /// Approves an act; with the threshold reached it is queued. Members only, once each. Reverts when the act has lapsed.
     /// @param id The act.
     function approve(uint256 id) external;
 
     /// Takes one's approval back. When too few are left the act is no longer queued, and its delay begins anew once they are enough again.
+    /// Reverts when the act has lapsed.
     /// @param id The act.
     function revoke(uint256 id) external;
 
@@ -57,7 +58,8 @@ interface IGovernance {
     /// @param id The act.
     function cancel(uint256 id) external;
 
-    /// Replaces members and threshold. Only by an act. Approvals of those who are members no more stop counting.
+    /// Replaces members and threshold. Only by an act. Approvals of those who are members no more stop counting, and no act stays queued: the next
+    /// approval counts them anew, and the delay begins anew.
     /// @param members At least one, at most 64, none repeated and none zero.
     /// @param threshold At least 1, at most the number of members.
     function setMembers(address[] calldata members, uint16 threshold) external;
@@ -114,6 +116,8 @@ interface IGovernance {
     error ActApprovedAlready(uint256 id, address member);
     error ActNotApproved(uint256 id, address member);
     error ApprovalsTooFew(uint256 expected, uint256 found);
+    /// Its approvals were enough under other members or another threshold: another approval has to count them anew.
+    error ActNotQueued(uint256 id);
     error ActNotDue(uint64 dueTime, uint64 timeNow);
     error ActLapsed(uint64 lapseTime, uint64 timeNow);
     error ActFailed(uint256 id, bytes reason);

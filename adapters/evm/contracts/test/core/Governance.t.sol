@@ -239,6 +239,69 @@ contract GovernanceTest is Test {
         governance.execute(id);
     }
 
+    function test_refuses_to_revive_an_act_that_lapsed() public {
+        uint256 id = _due(address(target), _set(7));
+        uint64 lapse = START + DELAY + 14 days;
+        vm.warp(lapse + 1);
+        bytes memory reason = abi.encodeWithSelector(IGovernance.ActLapsed.selector, lapse, lapse + 1);
+        vm.expectRevert(reason);
+        vm.prank(ben);
+        governance.revoke(id);
+        vm.expectRevert(reason);
+        _approve(cat, id);
+        // New members do not revive it either.
+        governance.execute(_dueChange(_three(), 1));
+        assertTrue(governance.threshold() == 1, "changed");
+        vm.expectPartialRevert(IGovernance.ActLapsed.selector);
+        _approve(cat, id);
+        _assertState(id, IGovernance.ActState.Lapsed, "lapsed for good");
+        vm.prank(ann);
+        governance.cancel(id);
+        assertEq(governance.pendingActs().length, 0, "but it can be cleared away");
+    }
+
+    function test_refuses_an_act_queued_under_other_members() public {
+        uint256 id = _propose(ann, address(target), _set(7));
+        _approve(ben, id);
+        address[] memory next = _three();
+        next[2] = out;
+        governance.execute(_dueChange(next, 2));
+        // Both who approved are members still.
+        assertEq(governance.act(id).approvals, 2, "as many as before");
+        _assertState(id, IGovernance.ActState.Proposed, "queued no more");
+        assertEq(governance.act(id).dueTime, 0, "not due");
+        vm.expectRevert(abi.encodeWithSelector(IGovernance.ActNotQueued.selector, id));
+        governance.execute(id);
+        _approve(out, id);
+        vm.expectRevert(abi.encodeWithSelector(IGovernance.ActNotDue.selector, START + 2 * DELAY, START + DELAY));
+        governance.execute(id);
+        vm.warp(START + 2 * DELAY);
+        governance.execute(id);
+        assertEq(target.value(), 7, "after the delay anew");
+    }
+
+    function test_refuses_an_act_queued_under_another_threshold() public {
+        uint256 id = _propose(ann, address(target), _set(7));
+        _approve(ben, id);
+        uint256 raise = _propose(ann, address(governance), abi.encodeCall(governance.setMembers, (_three(), 3)));
+        _approve(ben, raise);
+        uint256 lower = _dueChange(_three(), 2);
+        governance.execute(raise);
+        // Neither does what was queued before come back with the old threshold.
+        vm.expectRevert(abi.encodeWithSelector(IGovernance.ApprovalsTooFew.selector, 3, 2));
+        governance.execute(lower);
+        _approve(cat, lower);
+        vm.warp(START + 2 * DELAY);
+        governance.execute(lower);
+        vm.expectRevert(abi.encodeWithSelector(IGovernance.ActNotQueued.selector, id));
+        governance.execute(id);
+    }
+
+    /// A change of members and threshold, approved by two and due.
+    function _dueChange(address[] memory list, uint16 threshold) private returns (uint256) {
+        return _due(address(governance), abi.encodeCall(governance.setMembers, (list, threshold)));
+    }
+
     function test_a_revoked_approval_takes_the_act_from_the_queue() public {
         uint256 id = _due(address(target), _set(7));
         vm.prank(ben);
