@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, verify::VerifyCommand};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -46,6 +46,23 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Keys,
     },
+    /// Deploys the contracts on a chain: governance, Router, receipt ledger and bridge. Keeps what is there already.
+    Deploy(Deploy),
+    /// Links a path: a client of each chain on the other, queued as governed acts. Run it again when they fall due.
+    Link(Link),
+    /// Runs the relayer and its page until it is asked to end.
+    Start(Start),
+    /// Says how the relayer, its chains, clients and paths are.
+    Status,
+    /// Lists packets, newest first.
+    Packets(Packets),
+    /// Verifies headers, misbehaviour, proofs and packets from files: no configuration, no network.
+    Verify {
+        #[command(subcommand)]
+        command: VerifyCommand,
+    },
+    /// Two development chains, contracts, clients, relayer and page in one process, and a story of receipts.
+    Demo(Demo),
     /// Runs one development chain: a real EVM, blocks sealed by validators whose keys derive from a seed.
     Devchain(Devchain),
 }
@@ -139,4 +156,55 @@ pub(crate) enum ForkName {
     Cancun,
     Prague,
     Osaka,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Deploy {
+    /// The chain: a file under chains/, without ".toml".
+    pub(crate) chain: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Link {
+    /// The path: a file under paths/, without ".toml".
+    pub(crate) path: String,
+    /// Confirms what will be trusted of both chains, without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Waits for approved acts to fall due instead of ending.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Start {
+    /// Where the page listens, in place of what relayer.toml says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Packets {
+    /// Only of this path.
+    #[arg(long)]
+    pub(crate) path: Option<String>,
+    /// Only in this state: missing, announced, sent, delivered, acknowledged or timed-out.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Only those that are not settled.
+    #[arg(long)]
+    pub(crate) pending: bool,
+    /// How many at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Ends after the story: 0 when the supply is right on both chains.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The page's port on 127.0.0.1; any free one when 0.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
 }

@@ -3,6 +3,7 @@ use adapter::{AdapterError, AdapterErrorKind};
 use adapter_devchain::ChainError;
 use adapter_evm::KeyError;
 use relayer_api::ApiError;
+use relayer_engine::EngineError;
 use relayer_store::StoreError;
 use std::{error::Error, fmt, io, path::PathBuf, process::ExitCode};
 
@@ -60,9 +61,24 @@ pub(crate) enum CliError {
         #[source]
         source: AdapterError,
     },
+    /// What is on a chain is not what it should be.
+    #[error("chain {chain}: {what}: expected {expected}, found {found}")]
+    Deployment {
+        /// The chain's name.
+        chain: String,
+        /// The contract, client or act.
+        what: &'static str,
+        /// What is needed.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The engine does not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The page cannot be served.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -95,8 +111,9 @@ impl CliError {
             Self::Config(_) | Self::Edit(EditError::Config(_)) => 3,
             Self::File { .. } | Self::Edit(EditError::Io { .. }) | Self::Output(_) | Self::Runtime(_) => 5,
             Self::Chain { source, .. } if source.kind() == AdapterErrorKind::Config => 3,
-            Self::Chain { .. } | Self::Devchain(_) | Self::Daemon { .. } => 4,
-            Self::Store(_) | Self::Api(_) => 5,
+            Self::Chain { .. } | Self::Deployment { .. } | Self::Devchain(_) | Self::Daemon { .. } => 4,
+            Self::Engine(EngineError::Store(_)) | Self::Store(_) | Self::Api(_) => 5,
+            Self::Engine(_) => 3,
             Self::Key { .. } | Self::Password { .. } => 6,
         })
     }

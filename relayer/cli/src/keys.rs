@@ -30,6 +30,11 @@ impl<'a> Keys<'a> {
         Self { config, opened: RefCell::default() }
     }
 
+    /// These are opened already.
+    pub(crate) fn opened(config: &'a Config, opened: BTreeMap<String, Key>) -> Self {
+        Self { config, opened: RefCell::new(opened) }
+    }
+
     /// Opens the key of this name.
     ///
     /// # Errors
@@ -75,6 +80,7 @@ impl<'a> Keys<'a> {
     pub(crate) fn known_address(&self, name: &str) -> Option<Address> {
         match self.config.keys.get(name)? {
             KeySource::Keystore { file, .. } => address_in(file),
+            // A variable is there or not; nobody is asked for anything.
             KeySource::Variable(_) => self.open(name).ok().map(|key| key.address()),
         }
     }

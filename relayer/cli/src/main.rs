@@ -4,12 +4,24 @@
 mod args;
 mod commands;
 mod config;
+mod daemon;
+mod demo;
+mod deploy;
 mod error;
+mod facts;
 mod keys;
+mod link;
 mod logging;
 mod online;
 mod output;
+mod receipts;
+mod record;
+mod registry;
+mod relay;
 mod signal;
+mod verify;
+mod when;
+mod window;
 
 use args::{Args, Command};
 use clap::Parser as _;
@@ -20,6 +32,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // With more than one cryptography crate in the build rustls could not choose; whoever chose before may stay.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -39,13 +53,31 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), CliError> {
     let global = &args.global;
     let output = Output::new(global.json);
-    // `start` goes by the configuration where the command line says nothing; the others speak up when something is wrong.
-    let level = global.log_level.as_deref().unwrap_or("warn");
-    logging::start(global.log_format.unwrap_or(LogFormat::Text), level)?;
+    // `start` goes by its configuration where the command line says nothing; the others speak up when something is wrong.
+    let log = |format, level: &str| {
+        logging::start(global.log_format.unwrap_or(format), global.log_level.as_deref().unwrap_or(level))
+    };
+    if !matches!(args.command, Command::Start(_)) {
+        log(LogFormat::Text, "warn")?;
+    }
     match &args.command {
         Command::Init(init) => commands::init::run(init, output),
         Command::Check(check) => commands::check::run(check, &global.config, output).await,
-        Command::Devchain(devchain) => commands::devchain::run(devchain, &global.config, output).await,
         Command::Keys { command } => commands::keys::run(command, &global.config, output),
+        Command::Deploy(deploy) => commands::deploy::run(deploy, &global.config, output).await,
+        Command::Link(link) => commands::link::run(link, &global.config, output).await,
+        Command::Start(start) => {
+            let config = config::load(&global.config)?;
+            log(config.log_format, &config.log_level)?;
+            commands::start::run(start, config, output).await
+        }
+        Command::Status => commands::status::run(&global.config, output).await,
+        Command::Packets(packets) => commands::packets::run(packets, &global.config, output).await,
+        Command::Verify { command } => match verify::run(command, global.json, &mut std::io::stdout().lock()) {
+            0 => Ok(()),
+            status => Err(CliError::Told(status)),
+        },
+        Command::Demo(demo) => demo::run(demo, output).await,
+        Command::Devchain(devchain) => commands::devchain::run(devchain, &global.config, output).await,
     }
 }

@@ -1,6 +1,152 @@
 //! `check --online`: whether the chains are what the configuration says.
 
-use crate::{commands::check::Report, config::Config};
+use crate::{
+    commands::check::Report,
+    config::{ChainConfig, Config, Contracts, PathEnd},
+    deploy::has_code,
+    error::{Chain as Words, CliError},
+    keys::Keys,
+    output::step,
+    registry,
+};
+use adapter::{ChainReader as _, ChainWriter as _};
+use adapter_evm::{EvmChain, router_code_hash};
+use light_client::Status;
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 /// Asks every chain that a path names.
-pub(crate) async fn check(_config: &Config, _report: &mut Report) {}
+pub(crate) async fn check(config: &Config, report: &mut Report) {
+    let keys = Keys::new(config);
+    let mut ends: BTreeMap<&str, Vec<(&Path, String, &PathEnd)>> = BTreeMap::new();
+    let files: Vec<_> = config.paths.values().map(|path| config.path_file(path)).collect();
+    for (path, file) in config.paths.values().zip(&files) {
+        for (side, end) in ["a", "b"].into_iter().zip(&path.ends) {
+            ends.entry(&end.chain).or_default().push((file, format!("{side}.client"), end));
+        }
+    }
+    for (name, ends) in ends {
+        let Some(chain) = config.chains.get(name) else { continue };
+        let clients = ends.iter().map(|(_, _, end)| end.client.clone()).collect();
+        let connecting = registry::connect(chain, clients);
+        match step(format!("{name}: asking {} endpoints", chain.endpoints.len()), connecting).await {
+            Ok(evm) => check_chain(chain, &evm, &keys, &ends, report).await,
+            Err(error) => {
+                let expected = format!("nodes of chain id {} that answer", chain.chain_id);
+                report.problem(&chain.file, "endpoints", expected, in_words(&error));
+            }
+        }
+    }
+}
+
+async fn check_chain(
+    chain: &ChainConfig,
+    evm: &EvmChain,
+    keys: &Keys<'_>,
+    ends: &[(&Path, String, &PathEnd)],
+    report: &mut Report,
+) {
+    let name = &chain.name;
+    for endpoint in evm.endpoints() {
+        if endpoint.lies > 0 || endpoint.failures > 0 {
+            let (label, lies, failures) = (endpoint.endpoint, endpoint.lies, endpoint.failures);
+            report.warn(format!("chain {name}: {label}: {failures} failures, {lies} contradictions"));
+        }
+    }
+    report.fact(format!("chain {name}: nodes of chain id {} answer", chain.chain_id));
+    let Some(contracts) = &chain.contracts else { return };
+    check_contracts(chain, contracts, evm, report).await;
+    check_funds(chain, evm, keys, report).await;
+    check_clients(chain, evm, ends, report).await;
+}
+
+async fn check_contracts(chain: &ChainConfig, contracts: &Contracts, evm: &EvmChain, report: &mut Report) {
+    let mut wrong = false;
+    match evm.genesis_hash().await {
+        Ok(genesis) if *genesis.as_bytes() == contracts.genesis_hash.0 => {}
+        Ok(genesis) => {
+            wrong = true;
+            let (expected, found) = (contracts.genesis_hash.to_string(), format!("{genesis}: this is another chain"));
+            report.problem(&chain.file, "contracts.genesis_hash", expected, found);
+        }
+        Err(error) => report.problem(&chain.file, "contracts.genesis_hash", "a first block", Words(&error).to_string()),
+    }
+    for (key, address) in [
+        ("governance", contracts.governance),
+        ("router", contracts.router),
+        ("ledger", contracts.ledger),
+        ("bridge", contracts.bridge),
+    ] {
+        let router = (key == "router").then(|| router_code_hash(chain.chain_id, contracts.governance).ok()).flatten();
+        match (evm.code_hash(address).await, router) {
+            (Ok(found), Some(expected)) if found == expected => {}
+            (Ok(found), None) if has_code(found) => {}
+            (Ok(found), expected) => {
+                wrong = true;
+                let expected = expected.map_or("code".to_owned(), |hash| format!("code that hashes to {hash}"));
+                let found = if has_code(found) { found.to_string() } else { "no code".to_owned() };
+                report.problem(&chain.file, format!("contracts.{key} = {address}"), expected, found);
+            }
+            (Err(error), _) => {
+                wrong = true;
+                report.problem(&chain.file, format!("contracts.{key}"), "code", Words(&error).to_string());
+            }
+        }
+    }
+    if !wrong {
+        report.fact(format!("chain {}: the contracts are there", chain.name));
+    }
+}
+
+async fn check_funds(chain: &ChainConfig, evm: &EvmChain, keys: &Keys<'_>, report: &mut Report) {
+    let funds = async {
+        let key = keys.open(&chain.signer)?;
+        let failed = |source| CliError::Chain { chain: chain.name.clone(), source };
+        Ok(evm.writer(key).map_err(failed)?.nonces().await.map_err(failed)?.balance)
+    };
+    match funds.await {
+        Ok(balance) if balance < chain.min_balance_wei => {
+            let expected = format!("at least min_balance_gwei ({} wei)", chain.min_balance_wei);
+            let key = format!("transactions.signer = {:?}", chain.signer);
+            report.problem(&chain.file, key, expected, format!("{balance} wei: send funds to the account"));
+        }
+        Ok(0) if chain.max_gas_price_wei > 0 && chain.gas_price_wei != Some(0) => {
+            report.warn(format!("chain {}: the signer has no funds; fine only where gas is free", chain.name));
+        }
+        Ok(balance) => report.fact(format!("chain {}: the signer has {balance} wei", chain.name)),
+        Err(error) => {
+            let key = format!("transactions.signer = {:?}", chain.signer);
+            report.problem(&chain.file, key, "an account that can be asked about", in_words(&error));
+        }
+    }
+}
+
+async fn check_clients(chain: &ChainConfig, evm: &EvmChain, ends: &[(&Path, String, &PathEnd)], report: &mut Report) {
+    let reader = match evm.reader() {
+        Ok(reader) => reader,
+        Err(error) => {
+            report.problem(&chain.file, "contracts.router", "a Router", Words(&error).to_string());
+            return;
+        }
+    };
+    for (file, key, end) in ends {
+        let key = format!("{key} = {:?}", end.client.as_str());
+        match reader.client(&end.client).await.map(|at| at.value) {
+            Ok(None) => {
+                report.warn(format!("chain {}: no client {} yet; run `lighterman link`", chain.name, end.client));
+            }
+            Ok(Some(client)) if client.status == Status::Active => {
+                let age = crate::when::now_millis() / 1000;
+                let age = Duration::from_secs(age.saturating_sub(client.latest_time.unix_seconds()));
+                let (height, age) = (client.latest_height, crate::when::span(age));
+                report
+                    .fact(format!("chain {}: client {} is active, height {height}, {age} old", chain.name, end.client));
+            }
+            Ok(Some(client)) => report.problem(file, key, "an active client", format!("an {} one", client.status)),
+            Err(error) => report.problem(file, key, "a client that can be read", Words(&error).to_string()),
+        }
+    }
+}
+
+fn in_words(error: &CliError) -> String {
+    Words(error).to_string()
+}

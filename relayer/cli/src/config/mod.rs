@@ -157,7 +157,7 @@ pub(crate) struct GovernanceConfig {
 }
 
 /// The contracts on one chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Contracts {
     /// The hash of the chain's first header.
     pub(crate) genesis_hash: B256,
@@ -199,6 +199,11 @@ impl Config {
         self.chains.get(name).ok_or_else(|| {
             ConfigError::one(self.folder.join("chains"), "CHAIN", one_of(self.chains.keys()), quoted(name))
         })
+    }
+
+    /// The file of a path.
+    pub(crate) fn path_file(&self, path: &PathConfig) -> PathBuf {
+        self.folder.join("paths").join(format!("{}.toml", path.id))
     }
 
     /// A path, or an error that lists those there are.

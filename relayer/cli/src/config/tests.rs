@@ -119,7 +119,7 @@ const CASES: &[Case] = &[
     (CHAIN, "threshold = 1", "threshold = 2", "governance.threshold", "1 to 1", "2"),
     (CHAIN, "threshold = 1", "threshold = 0", "governance.threshold", "1 to 1", "0"),
     (CHAIN, "delay = \"0s\"", "delay = \"91d\"", "governance.delay", "to 90d", "91d"),
-    (CHAIN, "port = \"receipt\"", "port = \"a port\"", "receipts.port", "2 to 128 of the characters", "a port"),
+    (CHAIN, "port = \"receipt\"", "port = \"a port\"", "receipts.port", "2 to 32 of the characters", "a port"),
     (CHAIN, "id = \"warehouse-b\"", "id = \"\"", "receipts.custodians[0].id", "a name of 1 to 31", "\"\""),
     // Paths.
     (

@@ -26,6 +26,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 const MAX_ENDPOINTS: usize = 16;
 /// The greatest number of members that the governance contract takes.
 const MAX_MEMBERS: usize = 64;
+/// The longest port of a receipt bridge, in bytes.
+const MAX_PORT_BYTES: usize = 32;
 /// The longest delay that the governance contract takes.
 const MAX_DELAY: Duration = Duration::from_secs(90 * 86_400);
 /// The greatest number of packets in one transaction; more would not fit in blocks of 30 million gas.
@@ -227,10 +229,10 @@ fn chain(
     known_key("transactions.signer", &file.transactions.signer, keys, found);
     transactions(file, found);
     let governance = governance(file, keys, found);
-    let port_fits = (2..=128).contains(&file.receipts.port.len())
+    let port_fits = (2..=MAX_PORT_BYTES).contains(&file.receipts.port.len())
         && file.receipts.port.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+#<>-[]".contains(&b));
     if !port_fits {
-        let expected = "2 to 128 of the characters A-Z a-z 0-9 . _ + # < > - [ ]";
+        let expected = "2 to 32 of the characters A-Z a-z 0-9 . _ + # < > - [ ]";
         found.add("receipts.port", expected, format!("{:?}", file.receipts.port));
     }
     let custodians = custodians(file, keys, found);
