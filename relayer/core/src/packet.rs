@@ -199,6 +199,13 @@ impl PacketRow {
         true
     }
 
+    /// Says what it waits for, unless it waits for a person or for nothing any more.
+    pub fn wait_for(&mut self, waiting: Waiting) {
+        if self.parked.is_none() && !self.state.is_settled() {
+            self.waiting = waiting;
+        }
+    }
+
     /// Makes it wait for a person.
     pub fn park(&mut self, reason: Parked) {
         self.waiting = Waiting::Person;

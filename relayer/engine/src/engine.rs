@@ -206,7 +206,7 @@ impl HeadWatcher {
                         Ok(Ok(head)) => {
                             let head = Head { height: head.height, time: head.time };
                             self.shared.head(&self.chain, head);
-                            self.sender.send_if_modified(|told| std::mem::replace(told, Some(head)) != Some(head));
+                            self.sender.send_if_modified(|told| told.replace(head) != Some(head));
                         }
                         Ok(Err(error)) => {
                             self.shared.failed(&self.chain, "asking for the head", &error);

@@ -1,5 +1,6 @@
 use crate::{
-    AttemptView, Guard, MAX_PAGE, PacketQuery, PacketView, Store, StoreError, store::direction_index, store::end_index,
+    AttemptView, Guard, MAX_PAGE, PacketQuery, PacketView, Store, StoreError, store::check_row, store::direction_index,
+    store::end_index,
 };
 use async_trait::async_trait;
 use light_client::{Height, Packet, Sequence, sha256};
@@ -20,6 +21,8 @@ pub struct MemoryStore {
 }
 
 type PacketKey = (PathId, Direction, Sequence);
+/// Path, batch, kind, step, hash of the bytes.
+type EvidenceKey = (PathId, u64, EvidenceKind, Option<Step>, [u8; 32]);
 
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -32,7 +35,7 @@ struct State {
     cursors: BTreeMap<(PathId, End), Height>,
     views: BTreeMap<(PathId, End), Trusted>,
     last_batch: BTreeMap<PathId, u64>,
-    evidence: BTreeMap<(PathId, u64, EvidenceKind, Option<Step>, [u8; 32]), Evidence>,
+    evidence: BTreeMap<EvidenceKey, Evidence>,
     nonces: BTreeMap<(SignerId, u64), Nonce>,
 }
 
@@ -252,6 +255,7 @@ impl State {
         let mut taken: Vec<(&SignerId, u64)> = Vec::new();
         for write in writes {
             match write {
+                Write::Packet { row, .. } => check_row(row)?,
                 Write::Nonce { signer, nonce, .. } => taken.push((signer, *nonce)),
                 Write::Attempt { signer, nonce, attempt } => {
                     let entry = self.nonces.get(&(signer.clone(), *nonce));

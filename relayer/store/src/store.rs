@@ -149,3 +149,16 @@ pub(crate) const fn end_index(end: End) -> usize {
 pub(crate) const fn direction_index(direction: Direction) -> usize {
     end_index(direction.source())
 }
+
+/// What every store insists on: a settled packet waits for nothing, a parked one for a person, and only they do.
+pub(crate) fn check_row(row: &PacketRow) -> Result<(), StoreError> {
+    let settled = row.state.is_settled() == (row.waiting == Waiting::Nothing);
+    let parked = row.parked.is_some() == (row.waiting == Waiting::Person);
+    if settled && parked {
+        return Ok(());
+    }
+    Err(StoreError::Misuse {
+        expected: "a settled packet to wait for nothing, a parked one for a person, and only them",
+        found: format!("packet {} is {}, waits for {}, parked {:?}", row.sequence, row.state, row.waiting, row.parked),
+    })
+}

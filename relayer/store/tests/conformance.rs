@@ -258,11 +258,13 @@ impl Random {
         let mut row = PacketRow::announced(sequence, told, self.millis());
         row.state = self.pick(PacketState::ALL);
         row.waiting = self.pick(Waiting::ALL);
-        // What is settled waits for nothing, and nothing else does: the database insists on it.
-        if row.state.is_settled() {
-            row.waiting = Waiting::Nothing;
-        } else if row.waiting == Waiting::Nothing {
-            row.waiting = Waiting::Turn;
+        // What is settled waits for nothing, and nothing else does: every store insists on it, and mostly it is so.
+        if self.below(100) > 0 {
+            row.waiting = match row.waiting {
+                _ if row.state.is_settled() => Waiting::Nothing,
+                Waiting::Nothing => Waiting::Turn,
+                waiting => waiting,
+            };
         }
         row.parked = (row.waiting == Waiting::Person).then(|| self.pick(Parked::ALL));
         row.acknowledgement_height = (self.below(2) == 0).then(|| self.height());

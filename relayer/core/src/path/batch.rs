@@ -56,6 +56,12 @@ impl PathMachine {
         for item in &items {
             if let Some(entry) = self.direction(item.direction).rows.get_mut(&item.sequence) {
                 entry.batch = Some((host, batch));
+                if entry.row.parked.take().is_some() {
+                    // Another step than the refused one: it starts anew.
+                    entry.row.refusals = 0;
+                    entry.row.wait_for(Waiting::Turn);
+                    self.dirty.insert((item.direction, item.sequence));
+                }
             }
         }
         self.end(host).preparing = Some(Preparing { batch, items: items.clone() });
@@ -133,8 +139,11 @@ impl PathMachine {
             let time = self.ends[end_index(direction.destination())].head.map(|head| head.time);
             for (sequence, entry) in &mut self.directions[index(direction)].rows {
                 let Work::Step(step) = entry.work(direction, time) else { continue };
-                if direction_on(host, step) == direction && entry.row.waiting != Waiting::Client {
-                    entry.row.waiting = Waiting::Client;
+                if direction_on(host, step) == direction
+                    && entry.row.parked.is_none()
+                    && entry.row.waiting != Waiting::Client
+                {
+                    entry.row.wait_for(Waiting::Client);
                     self.dirty.insert((direction, *sequence));
                 }
             }
@@ -211,7 +220,7 @@ impl PathMachine {
         }
         if let Some(entry) = self.direction(direction).rows.get_mut(&sequence) {
             entry.timeout_proven = step == Step::Timeout;
-            entry.row.waiting = Waiting::Transaction;
+            entry.row.wait_for(Waiting::Transaction);
             self.dirty.insert((direction, sequence));
         }
     }
@@ -289,7 +298,7 @@ impl PathMachine {
     fn on_included(&mut self, item: Item, height: Height) {
         let (now, patience) = (self.now, self.limits.event_patience_millis);
         let Some(entry) = self.directions[index(item.direction)].rows.get_mut(&item.sequence) else { return };
-        entry.row.waiting = Waiting::Confirmation;
+        entry.row.wait_for(Waiting::Confirmation);
         match item.step {
             // The acknowledgement's event proves more, and is on its way; without it the receipt is looked at.
             Step::Receive if entry.row.acknowledgement_height.is_some() => entry.row.next_try = now,
@@ -314,6 +323,7 @@ impl PathMachine {
         entry.row.refusals = entry.row.refusals.saturating_add(1);
         if alone && entry.row.refusals >= limit && entry.row.parked.is_none() {
             entry.row.park(Parked::RefusedByChain);
+            entry.refused = Some(item.step);
             self.actions.push(Action::Alert(Alert::Parked(direction, sequence, Parked::RefusedByChain)));
         }
     }

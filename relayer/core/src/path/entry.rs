@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) doubted: bool,
     /// It was proven that it was not received, at a time past its timeout.
     pub(super) timeout_proven: bool,
+    /// The step that the chain refused until the packet was parked: another step may still be made.
+    pub(super) refused: Option<Step>,
 }
 
 /// Which proven state is to be looked at.
@@ -57,13 +59,19 @@ impl Entry {
             gone: None,
             doubted: false,
             timeout_proven: false,
+            refused: None,
         }
     }
 
     /// A packet remembered from before: nobody knows what happened since, so the state is looked at first.
     pub(super) fn remembered(row: PacketRow, batch: Option<(End, u64)>) -> Self {
         let look = if batch.is_some() || row.state == PacketState::Missing { Look::Done } else { Look::Source };
-        Self { look, batch, ..Self::new(row) }
+        let refused = match (row.parked, row.state) {
+            (Some(Parked::RefusedByChain), PacketState::Delivered) => Some(Step::Acknowledge),
+            (Some(Parked::RefusedByChain), _) => Some(Step::Receive),
+            _ => None,
+        };
+        Self { look, batch, refused, ..Self::new(row) }
     }
 
     /// Wants a look at a state of at least this height.
@@ -104,8 +112,8 @@ impl Entry {
         };
         match row.parked {
             None => Work::Step(step),
-            // A packet that the destination would not take can still be refunded.
-            Some(Parked::RefusedByChain) if step == Step::Timeout && !self.timeout_proven => Work::Step(step),
+            // A packet that the destination would not take can still be refunded, or was taken from someone else.
+            Some(Parked::RefusedByChain) if self.refused.is_some_and(|refused| refused != step) => Work::Step(step),
             Some(_) => Work::Nothing,
         }
     }

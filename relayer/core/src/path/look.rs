@@ -29,10 +29,8 @@ impl PathMachine {
         let limit = self.limits.look_packets as usize;
         let waiting = waiting_for(failure);
         for (direction, sequence) in self.lookers(end, limit) {
-            if let Some(entry) = self.direction(direction).rows.get_mut(&sequence)
-                && entry.row.parked.is_none()
-            {
-                entry.row.waiting = waiting;
+            if let Some(entry) = self.direction(direction).rows.get_mut(&sequence) {
+                entry.row.wait_for(waiting);
             }
         }
     }
@@ -269,7 +267,7 @@ impl PathMachine {
             }
             (true, None) => {
                 if entry.row.waiting == Waiting::Look {
-                    entry.row.waiting = Waiting::Turn;
+                    entry.row.wait_for(Waiting::Turn);
                 }
                 entry.row.next_try = entry.row.next_try.max(now);
             }

@@ -339,10 +339,8 @@ impl PathMachine {
         let Some(entry) = self.directions[index(direction)].rows.get_mut(&sequence) else { return };
         entry.row.tries = entry.row.tries.saturating_add(1);
         entry.row.next_try = now.plus_millis(back_off_millis(&self.limits, seed, 64 + sequence.get(), entry.row.tries));
-        if let Some(waiting) = waiting
-            && entry.row.parked.is_none()
-        {
-            entry.row.waiting = waiting;
+        if let Some(waiting) = waiting {
+            entry.row.wait_for(waiting);
         }
         self.dirty.insert((direction, sequence));
     }

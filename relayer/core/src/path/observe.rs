@@ -143,8 +143,8 @@ impl PathMachine {
                     entry.look = Look::Done;
                     entry.row.next_try = now;
                 }
-                if entry.row.parked.is_none() && entry.batch.is_none() {
-                    entry.row.waiting = Waiting::Turn;
+                if entry.batch.is_none() {
+                    entry.row.wait_for(Waiting::Turn);
                 }
                 self.dirty.insert((direction, sequence));
             }

@@ -205,7 +205,7 @@ impl Chain {
                 .enumerate()
                 .filter_map(|(index, call)| (!self.execute(call, other)).then_some(index))
                 .collect();
-            let success = !(transaction.single && !failed.is_empty());
+            let success = !transaction.single || failed.is_empty();
             let failed = if success { failed } else { Vec::new() };
             self.included.insert(transaction.id, Included { height, success, failed });
         }

@@ -9,6 +9,8 @@ mod check;
 mod random;
 mod world;
 
+use relayer_core::{End, UnixMillis};
+use relayer_store::{Guard, MemoryStore, SqliteStore, Store};
 use std::collections::BTreeSet;
 use world::{Summary, World};
 
@@ -54,6 +56,44 @@ fn seeds_keep_safety_and_reach_liveness() {
     for kind in ["FalsePacket", "FalseAcknowledgement", "Gap", "NonceLost", "Parked", "Inconsistent"] {
         assert!(alerts.contains(kind), "no run met {kind}");
     }
+}
+
+/// What the machines wrote in memory, written through SQLite, gives the same starts.
+#[test]
+fn traces_run_through_sqlite() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        for seed in 100..106 {
+            let summary = run(seed, false);
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = folder.path().join("relayer.db");
+            let stores: [Box<dyn Store>; 2] = [
+                Box::new(MemoryStore::new()),
+                Box::new(SqliteStore::open(&file, "simulation").await.expect("a database")),
+            ];
+            let mut starts = Vec::new();
+            for store in &stores {
+                let lease = store.lease("relayer", "x", UnixMillis::new(0), 1_000).await.expect("a free lease");
+                let guard = Guard { lease: "relayer".to_owned(), fence: lease.fence };
+                let mut seen = Vec::new();
+                for (number, writes) in summary.persisted.iter().enumerate() {
+                    store.apply(&guard, writes).await.expect("a machine writes what every store takes");
+                    // A start after every change would take long; some come at every stage.
+                    if number % 16 == 0 || number + 1 == summary.persisted.len() {
+                        for path in &summary.paths {
+                            seen.push(format!("{:?}", store.path(path).await.expect("a start")));
+                        }
+                        for end in End::BOTH {
+                            seen.push(format!("{:?}", store.signer(&world::signer_id(end)).await.expect("a start")));
+                        }
+                    }
+                }
+                starts.push(seen);
+            }
+            let [memory, sqlite] = starts.as_slice() else { panic!("two stores") };
+            assert!(memory.len() > 20 && memory == sqlite, "seed {seed}");
+        }
+    });
 }
 
 #[test]

@@ -169,6 +169,7 @@ impl World {
                 packets: self.packets(),
                 alerts: self.alerts,
                 persisted: self.persisted,
+                paths: self.paths,
             }),
             Err(violation) => Err((violation, self.log)),
         }
@@ -482,6 +483,7 @@ pub(crate) struct Summary {
     pub(crate) packets: u64,
     pub(crate) alerts: BTreeSet<String>,
     pub(crate) persisted: Vec<Vec<Write>>,
+    pub(crate) paths: Vec<PathId>,
 }
 
 pub(crate) const fn index(end: End) -> usize {

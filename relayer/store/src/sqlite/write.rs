@@ -1,7 +1,7 @@
 //! One list of changes, one transaction.
 
 use super::{Ids, failed, value};
-use crate::StoreError;
+use crate::{StoreError, store::check_row};
 use light_client::sha256;
 use relayer_core::{Bid, Evidence, NonceEnd, PathId, Purpose, SignerId, UnixMillis, Write, codec::encode_packet};
 use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
@@ -63,6 +63,7 @@ impl Ids {
     pub(super) async fn write(&mut self, connection: &mut SqliteConnection, write: &Write) -> Result<(), StoreError> {
         match write {
             Write::Packet { path, direction, row } => {
+                check_row(row)?;
                 let path = self.path(connection, path).await?;
                 let query = sqlx::query(PACKET)
                     .bind(path)
