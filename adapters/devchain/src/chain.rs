@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_consensus::{Header, ReceiptEnvelope, TxEnvelope, TxReceipt as _};
 use alloy_eips::eip2718::{Decodable2718 as _, Encodable2718 as _};
-use alloy_primitives::{Address, B256, Bloom, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, keccak256};
 use alloy_rlp::{Decodable as _, Encodable as _};
 
 use crate::config::ChainConfig;
 use crate::consensus::{Halted, Snapshot, Turn, Validators, quorum};
 use crate::error::{ChainError, SubmitError};
 use crate::executor::{BlockExecutor, ExecutionDb};
-use crate::header::{ExtraData, block_hash, commit_digest, encode_header};
+use crate::header::{ExtraData, SEAL_BYTES, block_hash, commit_digest, encode_header};
 use crate::index::{Block, Index, Mined, lock, read, write};
 use crate::keys::DevKey;
 use crate::log::BlockLog;
@@ -126,6 +126,7 @@ impl Chain {
         let chain = Self::in_memory(config)?;
         let identity = chain.config.identity(chain.genesis_hash());
         let log = BlockLog::open(folder, identity, |record| chain.replay(record))?;
+        chain.check_head_seals()?;
         lock(&chain.sealer).log = Some(log);
         Ok(chain)
     }
@@ -279,6 +280,10 @@ impl Chain {
                 format!("{:?}", extra.validators),
             );
         }
+        let proposer = parent.snapshot.proposer_at(extra.round);
+        if stored.beneficiary != proposer {
+            return differs("proposer", proposer.to_string(), stored.beneficiary.to_string());
+        }
         let header = Header {
             parent_hash: parent.hash,
             number,
@@ -306,6 +311,31 @@ impl Chain {
         let snapshot = parent.snapshot.apply(number, header.beneficiary, &extra, self.config.epoch);
         let block = Block { header, hash, transactions, snapshot };
         write(&self.index).push(block, state, self.config.state_history);
+        Ok(())
+    }
+
+    /// Checks the seals of the latest block, whose hash binds all blocks before it.
+    fn check_head_seals(&self) -> Result<(), ChainError> {
+        let block = read(&self.index).head();
+        if block.header.number == 0 {
+            return Ok(());
+        }
+        let extra = ExtraData::decode(&block.header.extra_data)?;
+        let digest = commit_digest(&block.header, &extra);
+        let recover =
+            |seal: &[u8; SEAL_BYTES]| Signature::from_raw(seal).ok()?.recover_address_from_prehash(&digest).ok();
+        let signers: HashSet<_> =
+            extra.seals.iter().filter_map(recover).filter(|signer| extra.validators.contains(signer)).collect();
+        let (expected, found) = (quorum(extra.validators.len()), signers.len());
+        if found != expected || extra.seals.len() != expected {
+            let found = format!("{found} by validators among {}", extra.seals.len());
+            return Err(ChainError::Replay {
+                number: block.header.number,
+                field: "seals",
+                expected: expected.to_string(),
+                found,
+            });
+        }
         Ok(())
     }
 

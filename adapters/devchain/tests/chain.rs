@@ -6,7 +6,7 @@ use adapter_devchain::{Chain, ChainConfig, ChainError, Fork, GenesisAccount, Rpc
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_consensus::{ReceiptEnvelope, TxEnvelope, TxReceipt as _};
 use alloy_eips::eip2718::Decodable2718 as _;
-use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256, hex, keccak256};
 use alloy_trie::proof::verify_proof;
 use alloy_trie::{Nibbles, TrieAccount};
 use serde_json::{Value, json};
@@ -431,4 +431,52 @@ fn the_same_inputs_give_the_same_bytes() {
     assert_eq!(run(), run());
     let other = Chain::in_memory(ChainConfig { seed: "other".to_owned(), ..config() }).expect("a chain");
     assert_ne!(other.raw_header(0), run().into_iter().next());
+}
+
+#[test]
+fn accounts_leave_the_state_when_they_are_empty_or_destroyed() {
+    // SELFDESTRUCT to the caller.
+    let suicidal = GenesisAccount { code: hex!("33ff").into(), balance: U256::from(9), ..GenesisAccount::default() };
+    let (contract, untouched) = (Address::repeat_byte(0xc0), Address::repeat_byte(0xee));
+    let (chain, rpc) = with(ChainConfig { alloc: [(contract, suicidal)].into(), ..config() });
+    let key = &chain.config().account_keys()[0];
+    let root = |height| chain.header(height).expect("sealed").state_root;
+    chain.submit(&signed(key, legacy(0, TxKind::Call(untouched), Bytes::new()))).expect("taken");
+    chain.seal_block(NOW).expect("sealed");
+    let only_nonce = call(&rpc, "eth_getProof", json!([untouched, [], "latest"]));
+    check_proof(&chain, 1, untouched, &only_nonce);
+    assert_eq!(only_nonce["codeHash"], json!(keccak256([])));
+    let last = only_nonce["accountProof"].as_array().expect("a list").len();
+    let before =
+        call(&rpc, "eth_getProof", json!([untouched, [], "0x0"]))["accountProof"].as_array().expect("a list").len();
+    assert_eq!(last, before, "touching an account with nothing leaves no leaf");
+    chain.submit(&signed(key, legacy(1, TxKind::Call(contract), Bytes::new()))).expect("taken");
+    chain.seal_block(NOW).expect("sealed");
+    assert_ne!(root(2), root(1));
+    assert_eq!(call(&rpc, "eth_getCode", json!([contract, "latest"])), "0x");
+    assert_eq!(call(&rpc, "eth_getCode", json!([contract, "0x1"])), "0x33ff");
+    let gone = call(&rpc, "eth_getProof", json!([contract, [], "latest"]));
+    assert_eq!(gone["balance"], "0x0");
+    check_proof(&chain, 2, contract, &gone);
+}
+
+#[test]
+fn contracts_read_the_hashes_of_the_256_blocks_below() {
+    // Returns BLOCKHASH of the number in the input.
+    let code = hex!("6000354060005260206000f3");
+    let contract = Address::repeat_byte(0xc0);
+    let account = GenesisAccount { code: code.into(), ..GenesisAccount::default() };
+    let (chain, rpc) = with(ChainConfig { alloc: [(contract, account)].into(), ..config() });
+    for _ in 0..260 {
+        chain.seal_block(NOW).expect("sealed");
+    }
+    let read = |number: u64, at: &str| {
+        support::hash(&call(&rpc, "eth_call", json!([{"to": contract, "data": Bytes::from(word(number))}, at])))
+    };
+    assert_eq!(read(259, "latest"), hash_of(&chain, 259));
+    assert_eq!(read(4, "latest"), hash_of(&chain, 4));
+    assert_eq!(read(0, "0x5"), chain.genesis_hash());
+    for (number, at) in [(260, "latest"), (261, "latest"), (3, "latest"), (7, "0x5"), (u64::MAX, "latest")] {
+        assert_eq!(read(number, at), B256::ZERO, "{number} at {at}");
+    }
 }

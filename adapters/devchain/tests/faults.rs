@@ -104,6 +104,15 @@ fn events_are_hidden_and_heads_held_back() {
     assert_eq!(call(&rpc, "eth_getBlockByNumber", json!([format!("{:#x}", chain.latest()), false])), Value::Null);
     assert_eq!(number(&call(&rpc, "eth_getBlockByNumber", json!(["latest", false]))["number"]), chain.latest() - 2);
     assert_eq!(call(&rpc, "eth_getLogs", query).as_array().expect("a list").len(), 2);
+    let newest = chain.hash(chain.latest()).expect("sealed");
+    let mined = |rpc: &Rpc| call(rpc, "eth_getBlockByHash", json!([newest, false]));
+    assert_eq!(mined(&rpc), Value::Null);
+    let honest = Rpc::new(chain.clone(), false, Vec::new());
+    let transaction = mined(&honest)["transactions"][0].clone();
+    for method in ["eth_getTransactionByHash", "eth_getTransactionReceipt"] {
+        assert_eq!(call(&rpc, method, json!([transaction])), Value::Null, "{method} would betray the newer block");
+        assert!(call(&honest, method, json!([transaction])).is_object());
+    }
     rpc.set_faults(always(Fault::OldHead { blocks: 1_000 }));
     assert_eq!(call(&rpc, "eth_blockNumber", json!([])), "0x0");
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use adapter_devchain::{Chain, ChainConfig, ChainError, Fork, LOG_FILE};
-use alloy_primitives::{Address, Bytes, TxKind};
+use alloy_primitives::{Address, Bytes, TxKind, keccak256};
 use support::*;
 
 const FULL_FOLDER: &str = "DEVCHAIN_TEST_FULL_FOLDER";
@@ -90,6 +90,11 @@ fn whatever_a_kill_leaves_of_the_last_write_is_cut_off() {
         let kept = ends.iter().skip(1).filter(|end| **end as usize <= length).count() as u64;
         assert_eq!(chain.latest(), kept, "{length} bytes");
         assert_eq!(headers(&chain), whole[..=kept as usize]);
+        assert_eq!(
+            fs::metadata(log(cut.path())).expect("a log").len(),
+            ends[kept as usize],
+            "nothing of the torn record stays"
+        );
         chain.seal_block(NOW).expect("goes on");
         drop(chain);
         assert_eq!(open(cut.path()).expect("again").latest(), kept + 1);
@@ -111,6 +116,47 @@ fn a_flipped_bit_before_the_end_is_named_and_nothing_is_cut() {
     let failure = open(folder.path()).expect_err("corrupt");
     assert!(matches!(failure, ChainError::CorruptLog { offset: 40, .. }), "{failure}");
     assert_eq!(fs::read(log(folder.path())).expect("a log"), bad);
+}
+
+#[test]
+fn a_stored_block_that_does_not_follow_is_refused_though_its_checksum_fits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chain = open(folder.path()).expect("a new chain");
+    deploy(&chain, 0, NOW);
+    let header = chain.header(1).expect("sealed");
+    let listed = chain.validators_at(1).expect("sealed")[1];
+    let sender = chain.config().account_keys()[0].address();
+    drop(chain);
+    let good = fs::read(log(folder.path())).expect("a log");
+    // Magic 8, identity 32; then length 4, checksum 8, payload.
+    let payload = good[52..].to_vec();
+    let with = |from: &[u8], to: &[u8]| {
+        let at = payload.windows(from.len()).position(|window| window == from).expect("it stands there");
+        let mut payload = payload.clone();
+        payload[at..at + to.len()].copy_from_slice(to);
+        [&good[..44], &keccak256(&payload)[..8], &payload].concat()
+    };
+    let other = [0x55; 32];
+    for (field, bytes) in [
+        ("header", with(header.state_root.as_slice(), &other)),
+        ("header", with(header.receipts_root.as_slice(), &other)),
+        ("parent", with(header.parent_hash.as_slice(), &other)),
+        ("proposer", with(header.beneficiary.as_slice(), &other[..20])),
+        ("validators", with(listed.as_slice(), &other[..20])),
+        ("seals", with(&NOW.to_be_bytes()[4..], &(NOW as u32 + 1).to_be_bytes())),
+        // Another input recovers to another sender, who can deploy as well at price 0; the state is then another.
+        ("header", with(&store_runtime(), &[0x5b])),
+    ] {
+        fs::write(log(folder.path()), bytes).expect("written");
+        let failure = open(folder.path()).expect_err(field);
+        assert!(
+            matches!(&failure, ChainError::Replay { field: found, number: 1, .. } if *found == field),
+            "{field}: {failure}"
+        );
+    }
+    fs::write(log(folder.path()), &good).expect("written");
+    let chain = open(folder.path()).expect("the real one");
+    assert_eq!(chain.next_nonce(sender), 1);
 }
 
 #[test]
@@ -148,23 +194,23 @@ fn child_that_seals_until_the_disk_is_full() {
     let Some(folder) = std::env::var_os(FULL_FOLDER) else { return };
     let chain = open(Path::new(&folder)).expect("a chain");
     let key = &chain.config().account_keys()[0];
+    let length = || fs::metadata(log(Path::new(&folder))).expect("a log").len();
     let failure = loop {
-        let height = chain.latest();
+        let (height, before) = (chain.latest(), length());
         let nonce = chain.next_nonce(key.address());
         chain.submit(&signed(key, legacy(nonce, TxKind::Create, init_code(&store_runtime())))).expect("taken");
         match chain.seal_block(NOW) {
             Ok(block) => assert!(block.number < 1_000, "the limit must be met"),
             Err(failure) => {
                 assert_eq!((chain.latest(), chain.waiting()), (height, 1), "nothing has changed");
+                assert_eq!(length(), before, "what did not fit is taken back");
                 break failure;
             }
         }
     };
     assert!(matches!(failure, ChainError::Io { action: "write", .. }), "{failure}");
-    let length = fs::metadata(log(Path::new(&folder))).expect("a log").len();
     let again = chain.seal_block(NOW).expect_err("still full");
     assert!(matches!(again, ChainError::Io { action: "write", .. }), "{again}");
-    assert_eq!(fs::metadata(log(Path::new(&folder))).expect("a log").len(), length, "what did not fit is taken back");
     fs::write(Path::new(&folder).join("height"), chain.latest().to_string()).expect("written");
 }
 

@@ -171,6 +171,34 @@ async fn a_stopped_validator_costs_its_turn_and_a_halted_chain_resumes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_turn_of_a_stopped_proposer_costs_the_round_time_out() {
+    let production = Production::Every(Duration::from_millis(1));
+    let round_timeout = Duration::from_millis(400);
+    let node = start(NodeConfig { production, round_timeout, ..node() }).await;
+    let chain = node.chain().clone();
+    beside(move || {
+        let set = chain.validators_at(0).expect("genesis");
+        chain.set_online(set[0], false).expect("known");
+        let mut last = Instant::now();
+        let mut height = chain.latest();
+        let mut waited = Vec::new();
+        while waited.len() < 2 {
+            eventually("a block", || chain.latest() > height);
+            height += 1;
+            let header = chain.header(height).expect("sealed");
+            let round = adapter_devchain::ExtraData::decode(&header.extra_data).expect("decodes").round;
+            if round == 1 {
+                waited.push(last.elapsed());
+            }
+            last = Instant::now();
+        }
+        assert!(waited[1] > Duration::from_millis(350), "{waited:?}");
+    })
+    .await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn levers_exist_only_where_they_are_allowed() {
     let node = start(NodeConfig { levers: false, ..node() }).await;
     let (url, chain) = (node.url.clone(), node.chain().clone());
