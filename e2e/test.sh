@@ -77,6 +77,7 @@ Lighterman's tests. What is installed, all of it into ignored folders of this pr
   .tools/bin/cargo-deny          cargo-deny $cargo_deny_version, compiled by cargo (about 3 CPU minutes the first time)
   $contracts/tools/node_modules  forge and solc from npm, versions in package-lock.json (about 200 MB)
   $run/qbft-devnode              the independent node: go-ethereum with QBFT headers, compiled by go (about 3 minutes)
+  chromium                       the one system package, by apt-get, when no chromium is found; the page is tested in it
 TEXT
 echo "Found: $(cargo --version), $(go env GOVERSION), node $(node --version), npm $(npm --version), $(cc -dumpfullversion | sed 's/^/cc /')"
 
@@ -92,6 +93,11 @@ if npm ls --prefix "$contracts/tools" >/dev/null 2>&1; then
   echo "forge and solc are installed already"
 else
   part install "install forge and solc" "$contracts/tools/forge" --version
+fi
+if [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
+  echo "chromium is installed already"
+else
+  part install "install chromium" bash -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium'
 fi
 part install "build the independent node" "$node_recipe/build.sh" "$run/qbft-devnode"
 
@@ -120,6 +126,10 @@ part check "artefacts agree with the sources" "$contracts/tools/build" --check
 
 # --- scenarios ---------------------------------------------------------------------------------------------------
 part tests "scenarios on the independent node" cargo test --release --workspace --locked --test independent_node
+
+# --- the demo ----------------------------------------------------------------------------------------------------
+# The program that the Rust tests built: `cargo run` alone would build crates again with other features.
+part check "demo --once" target/release/lighterman demo --once
 
 # --- vectors -----------------------------------------------------------------------------------------------------
 touch -a -d 2000-01-01 "$run/log/advisory-database.txt" && cat "$run/log/advisory-database.txt" >/dev/null
