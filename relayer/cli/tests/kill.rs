@@ -78,7 +78,6 @@ async fn later(side: &Side) -> TestResult<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_nothing_is_lost_or_doubled() -> TestResult {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let (site, _chains, sides) = linked().await?;
     let [a, b] = &sides;
 

@@ -11,22 +11,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub type TestResult<T = ()> = Result<T, Box<dyn Error>>;
+pub(crate) type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
 /// The program, not started yet.
-pub fn lighterman(config: &Path) -> Command {
+pub(crate) fn lighterman(config: &Path) -> Command {
+    // For the test's own questions: with more than one cryptography crate in the build rustls could not choose.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut command = Command::new(env!("CARGO_BIN_EXE_lighterman"));
     command.env_remove("LIGHTERMAN_CONFIG").arg("--config").arg(config).stdin(Stdio::null());
     command
 }
 
 /// Runs the program to its end.
-pub fn run(config: &Path, args: &[&str]) -> TestResult<Output> {
+pub(crate) fn run(config: &Path, args: &[&str]) -> TestResult<Output> {
     Ok(lighterman(config).args(args).output()?)
 }
 
 /// Runs the program to its end, which must be a good one; its standard output.
-pub fn run_well(config: &Path, args: &[&str]) -> TestResult<String> {
+pub(crate) fn run_well(config: &Path, args: &[&str]) -> TestResult<String> {
     let output = run(config, args)?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if !output.status.success() {
@@ -36,15 +38,15 @@ pub fn run_well(config: &Path, args: &[&str]) -> TestResult<String> {
 }
 
 /// A process that is killed when it is dropped, at the latest.
-pub struct Process {
-    pub child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     /// The first line that it printed.
-    pub first_line: String,
+    pub(crate) first_line: String,
 }
 
 impl Process {
     /// Starts it and waits for its first line.
-    pub fn start(command: &mut Command) -> TestResult<Self> {
+    pub(crate) fn start(command: &mut Command) -> TestResult<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let mut out = BufReader::new(child.stdout.take().ok_or("no standard output")?);
         let mut err = child.stderr.take().ok_or("no standard error")?;
@@ -62,14 +64,14 @@ impl Process {
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self) -> TestResult {
+    pub(crate) fn kill(&mut self) -> TestResult {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
     /// Asks it to end, as `kill` does, and waits until it has.
-    pub fn end(mut self) -> TestResult<std::process::ExitStatus> {
+    pub(crate) fn end(mut self) -> TestResult<std::process::ExitStatus> {
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         Ok(self.child.wait()?)
     }
@@ -83,14 +85,14 @@ impl Drop for Process {
 }
 
 /// A configuration as `init` writes it, with a key `operator`, for two development chains on free ports.
-pub struct Site {
-    pub folder: tempfile::TempDir,
-    pub ports: [u16; 2],
-    pub page: u16,
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) ports: [u16; 2],
+    pub(crate) page: u16,
 }
 
 impl Site {
-    pub fn new() -> TestResult<Self> {
+    pub(crate) fn new() -> TestResult<Self> {
         let folder = tempfile::tempdir()?;
         let root = folder.path();
         run_well(root, &["init", &root.to_string_lossy()])?;
@@ -109,12 +111,12 @@ impl Site {
         Ok(site)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Replaces the first such text in a file.
-    pub fn change(&self, file: &str, old: &str, new: &str) -> TestResult {
+    pub(crate) fn change(&self, file: &str, old: &str, new: &str) -> TestResult {
         let file = self.path().join(file);
         let text = fs::read_to_string(&file)?;
         if !text.contains(old) {
@@ -125,7 +127,7 @@ impl Site {
     }
 
     /// Starts chain `a` or `b` as a process of its own.
-    pub fn chain(&self, name: &str, more: &[&str]) -> TestResult<Process> {
+    pub(crate) fn chain(&self, name: &str, more: &[&str]) -> TestResult<Process> {
         let (id, port) = if name == "a" { ("9001", self.ports[0]) } else { ("9002", self.ports[1]) };
         let mut command = lighterman(self.path());
         command.args(["devchain", "--json", "--chain-id", id, "--port", &port.to_string(), "--fund", "key:operator"]);
@@ -134,18 +136,18 @@ impl Site {
     }
 
     /// Starts the relayer.
-    pub fn relayer(&self) -> TestResult<Process> {
+    pub(crate) fn relayer(&self) -> TestResult<Process> {
         Process::start(lighterman(self.path()).args(["--log-level", "warn", "start", "--json"]))
     }
 }
 
 /// A port that is free now.
-pub fn free_port() -> TestResult<u16> {
+pub(crate) fn free_port() -> TestResult<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Waits until it is so.
-pub async fn until<F: Future<Output = TestResult<bool>>>(
+pub(crate) async fn until<F: Future<Output = TestResult<bool>>>(
     what: &str,
     patience: Duration,
     mut is_so: impl FnMut() -> F,
