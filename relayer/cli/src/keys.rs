@@ -55,10 +55,10 @@ impl<'a> Keys<'a> {
 
     /// The account of the key of this name; without opening it where its file tells.
     pub(crate) fn address(&self, name: &str) -> Result<Address, CliError> {
-        if let KeySource::Keystore { file, .. } = self.source(name)? {
-            if let Some(address) = address_in(file) {
-                return Ok(address);
-            }
+        if let KeySource::Keystore { file, .. } = self.source(name)?
+            && let Some(address) = address_in(file)
+        {
+            return Ok(address);
         }
         self.open(name).map(|key| key.address())
     }
