@@ -17,7 +17,10 @@ async fn carry(source: &Side, destination: &Side, packet: &Packet) {
     let (updates, trusted) = source.updates_for(destination).await;
     let claim =
         Claim::present(commitment_path(&packet.source_client, packet.sequence), *packet.commitment().as_bytes());
-    assert_eq!(source.prover.plan(std::slice::from_ref(&claim), trusted.height).await.unwrap(), Plan::Ready(trusted.height));
+    assert_eq!(
+        source.prover.plan(std::slice::from_ref(&claim), trusted.height).await.unwrap(),
+        Plan::Ready(trusted.height)
+    );
     let proof = source.prover.prove(&trusted, &[claim]).await.unwrap();
     let mut messages = update_messages(destination, &updates);
     messages.push(Message::ReceivePackets {
