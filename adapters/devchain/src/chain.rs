@@ -206,7 +206,7 @@ impl Chain {
             timestamp: now,
             ..self.config.header_template()
         };
-        let mut body = Body::new(&self.config, header, self.execution_db(state, parent.header.number + 1));
+        let mut body = Body::new(&self.config, header, self.execution_db(state));
         let mut dropped = Vec::new();
         let mut skipped = HashSet::new();
         for pending in waiting {
@@ -292,7 +292,7 @@ impl Chain {
             extra_data: stored.extra_data.clone(),
             ..self.config.header_template()
         };
-        let mut body = Body::new(&self.config, header, self.execution_db(state, number));
+        let mut body = Body::new(&self.config, header, self.execution_db(state));
         for envelope in transactions {
             use alloy_consensus::transaction::SignerRecoverable as _;
             let outcome = envelope
@@ -411,8 +411,8 @@ impl Chain {
         &self.index
     }
 
-    pub(crate) fn execution_db(&self, state: State, number: u64) -> ExecutionDb {
-        ExecutionDb::new(state, self.index.clone(), number)
+    pub(crate) fn execution_db(&self, state: State) -> ExecutionDb {
+        ExecutionDb::new(state, self.index.clone())
     }
 
     fn head(&self) -> (Arc<Block>, State) {

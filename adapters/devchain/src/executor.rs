@@ -22,20 +22,15 @@ use crate::config::{ChainConfig, Fork};
 use crate::index::{Index, read};
 use crate::state::State;
 
-/// Heights below the current one whose hash a contract can read.
-const BLOCK_HASH_WINDOW: u64 = 256;
-
 /// A state to execute on, with the hashes of the blocks below.
 pub(crate) struct ExecutionDb {
     pub(crate) state: State,
     index: Arc<RwLock<Index>>,
-    number: u64,
 }
 
 impl ExecutionDb {
-    /// `number` is the height of the block that is being executed.
-    pub(crate) fn new(state: State, index: Arc<RwLock<Index>>, number: u64) -> Self {
-        Self { state, index, number }
+    pub(crate) fn new(state: State, index: Arc<RwLock<Index>>) -> Self {
+        Self { state, index }
     }
 }
 
@@ -56,9 +51,7 @@ impl Database for ExecutionDb {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Infallible> {
-        if number >= self.number || number + BLOCK_HASH_WINDOW < self.number {
-            return Ok(B256::ZERO);
-        }
+        // The instruction asks only for the 256 heights below the block that is being executed.
         Ok(read(&self.index).block(number).map_or(B256::ZERO, |block| block.hash))
     }
 }

@@ -165,7 +165,7 @@ impl Request<'_> {
         let block = self.chain.block(number).ok_or_else(|| RpcError::server("header not found"))?;
         let config = self.chain.config();
         let env = call.env(config.fork, config.chain_id, gas)?;
-        let db = self.chain.execution_db(state, number);
+        let db = self.chain.execution_db(state);
         executor::call(config, &block.header, db, env).map_err(|error| refused(error, call, gas))
     }
 }
