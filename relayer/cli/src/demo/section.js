@@ -72,7 +72,7 @@
         return el("li", {}, el("span", { class: `dot ${online ? "good" : "bad"}`, "aria-hidden": "true" }), code(address), " ", t(online ? "demo-online" : "demo-offline"), one);
       }))));
     const zh = document.documentElement.lang.startsWith("zh");
-    rows(document.getElementById("story"), demo.story.map((step, index) => ({ ...step, index })), (step) => step.index, (step) =>
+    rows(document.getElementById("story"), demo.story.map((step, index) => ({ ...step, index })).reverse(), (step) => step.index, (step) =>
       el("li", { class: step.failed ? "bad" : undefined }, el("time", {}, `${(step.after_millis / 1000).toFixed(1)} s `), zh ? step.zh : step.en));
   });
 })();

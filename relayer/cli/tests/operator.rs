@@ -1,0 +1,128 @@
+//! An operator's way from nothing to two linked chains, and what is refused on it.
+
+mod support;
+
+use serde_json::Value;
+use std::{fs, time::Duration};
+use support::{Site, TestResult, run, run_well, until};
+
+const PATH: &str = "devchain-a-devchain-b";
+
+fn json(text: &str) -> TestResult<Value> {
+    Ok(serde_json::from_str(text)?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_nothing_to_two_linked_chains() -> TestResult {
+    let site = Site::new()?;
+    let root = site.path();
+
+    // Nothing there yet: each command says what comes first.
+    let no_contracts = run(root, &["start"])?;
+    assert_eq!(no_contracts.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&no_contracts.stderr).contains("lighterman deploy"));
+    let no_chain = run(root, &["deploy", "devchain-a"])?;
+    assert_eq!(no_chain.status.code(), Some(4), "{}", String::from_utf8_lossy(&no_chain.stderr));
+    assert_eq!(run(root, &["check", "--online"])?.status.code(), Some(3));
+    assert_eq!(run(root, &["deploy", "nowhere"])?.status.code(), Some(3));
+    assert!(run_well(root, &["status"])?.contains("does not run"));
+
+    let chain_a = site.chain("a", &["--folder", &root.join("chain-a").to_string_lossy()])?;
+    let _chain_b = site.chain("b", &[])?;
+
+    // Deploying twice changes nothing.
+    let first = json(&run_well(root, &["deploy", "devchain-a", "--json"])?)?;
+    let toml = fs::read_to_string(root.join("chains/devchain-a.toml"))?;
+    let router = first["router"].as_str().ok_or("no router")?;
+    assert!(toml.to_lowercase().contains(&router.to_lowercase()), "the addresses are in the chain's file");
+    assert!(toml.contains("# How the chain is spoken to"), "comments stay");
+    let second = json(&run_well(root, &["deploy", "devchain-a", "--json"])?)?;
+    assert_eq!(first, second);
+    // Nor when the record is lost: the addresses are in the chain's file.
+    fs::remove_file(root.join("deployments/chain-devchain-a.json"))?;
+    assert_eq!(first, json(&run_well(root, &["deploy", "devchain-a", "--json"])?)?);
+
+    // One end waits for its delay, and the command says so and goes on when it is run again.
+    site.change("chains/devchain-b.toml", "delay = \"0s\"", "delay = \"6s\"")?;
+    run_well(root, &["deploy", "devchain-b"])?;
+    let unconfirmed = run(root, &["link", PATH])?;
+    assert_eq!(unconfirmed.status.code(), Some(1), "nobody confirmed");
+    let waiting = run(root, &["link", PATH, "--yes", "--json"])?;
+    assert_eq!(waiting.status.code(), Some(7), "{}", String::from_utf8_lossy(&waiting.stderr));
+    let report = json(&String::from_utf8(waiting.stdout)?)?;
+    assert_eq!(report["linked"], false);
+    assert_eq!(report["ends"][0]["pending"], Value::Array(Vec::new()));
+    let acts = report["ends"][1]["pending"].as_array().ok_or("no acts")?;
+    assert!(acts.iter().all(|act| act["due_seconds"].is_u64()) && acts.len() == 5, "{acts:?}");
+    let linked = json(&run_well(root, &["link", PATH, "--yes", "--wait", "--json"])?)?;
+    assert_eq!(linked["linked"], true);
+    assert_eq!(linked, json(&run_well(root, &["link", PATH, "--json"])?)?, "linking again changes nothing");
+    assert!(run_well(root, &["check", "--online"])?.contains("client qbft-0 is active"));
+
+    // The relayer, its page, and what it refuses.
+    let relayer = site.relayer()?;
+    until("it runs", Duration::from_secs(20), || async {
+        let status = json(&run_well(root, &["status", "--json"])?)?;
+        Ok(status["running"] == true && status["paths"][0]["clients"][0]["status"] == "active")
+    })
+    .await?;
+    let status = run_well(root, &["status"])?;
+    assert!(status.contains("4 validators of which 3 must seal") && status.contains("proven"), "{status}");
+    assert_eq!(json(&run_well(root, &["packets", "--pending", "--json"])?)?, Value::Array(Vec::new()));
+    assert_eq!(run(root, &["packets", "--state", "lost"])?.status.code(), Some(3));
+    let other_page = format!("127.0.0.1:{}", support::free_port()?);
+    let twice = run(root, &["start", "--listen", &other_page])?;
+    assert_eq!(twice.status.code(), Some(5), "{}", String::from_utf8_lossy(&twice.stderr));
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("only relayer"));
+    assert!(relayer.end()?.success());
+    assert!(run_well(root, &["status"])?.contains("from its database"));
+
+    // Another chain under the same name is not taken for it.
+    drop(chain_a);
+    fs::remove_dir_all(root.join("chain-a"))?;
+    let _other = site.chain("a", &["--accounts", "1"])?;
+    let other = run(root, &["deploy", "devchain-a"])?;
+    assert_eq!(other.status.code(), Some(4), "{}", String::from_utf8_lossy(&other.stderr));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("genesis"));
+    let check = run(root, &["check", "--online"])?;
+    assert_eq!(check.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&check.stdout).contains("contracts.genesis_hash"));
+    Ok(())
+}
+
+#[test]
+fn nodes_of_another_chain_are_refused() -> TestResult {
+    let site = Site::new()?;
+    let _chain = site.chain("a", &[])?;
+    site.change("chains/devchain-a.toml", "chain_id = 9001", "chain_id = 9003")?;
+    let deploy = run(site.path(), &["deploy", "devchain-a"])?;
+    let said = String::from_utf8_lossy(&deploy.stderr).into_owned();
+    assert_eq!(deploy.status.code(), Some(3), "{said}");
+    assert!(said.contains("9003") && said.contains("9001"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn an_account_without_funds_is_told() -> TestResult {
+    let site = Site::new()?;
+    let _chain = site.chain("a", &[])?;
+    run_well(site.path(), &["deploy", "devchain-a"])?;
+    site.change("chains/devchain-a.toml", "min_balance_gwei = 0", "min_balance_gwei = 9_000_000_000_000_000_000")?;
+    let check = run(site.path(), &["check", "--online"])?;
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert_eq!(check.status.code(), Some(3), "{said}");
+    assert!(said.contains("send funds"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_database_that_is_none_is_refused_and_kept() -> TestResult {
+    let site = Site::new()?;
+    let database = site.path().join("lighterman.db");
+    fs::write(&database, "this is not a database, and long enough to look like some kind of file\n".repeat(80))?;
+    let before = fs::read(&database)?;
+    let status = run(site.path(), &["status"])?;
+    assert_eq!(status.status.code(), Some(5), "{}", String::from_utf8_lossy(&status.stderr));
+    assert_eq!(fs::read(&database)?, before);
+    Ok(())
+}
