@@ -5,9 +5,9 @@ use adapter_evm::KeyError;
 use relayer_api::ApiError;
 use relayer_engine::EngineError;
 use relayer_store::StoreError;
-use std::{error::Error, fmt, io, path::PathBuf, process::ExitCode};
+use std::{error::Error, fmt, io, path::PathBuf};
 
-/// Why a command did not do what it was asked to; [`CliError::exit_code`] says it to scripts.
+/// Why a command did not do what it was asked to; [`CliError::status`] says it to scripts.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// The answer is no, and was printed.
@@ -104,8 +104,8 @@ pub(crate) enum CliError {
 
 impl CliError {
     /// The exit status, as `lighterman --help` lists them.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub(crate) fn status(&self) -> u8 {
+        match self {
             Self::No(_) => 1,
             Self::Told(status) => *status,
             Self::Config(_) | Self::Edit(EditError::Config(_)) => 3,
@@ -115,7 +115,7 @@ impl CliError {
             Self::Engine(EngineError::Store(_)) | Self::Store(_) | Self::Api(_) => 5,
             Self::Engine(_) => 3,
             Self::Key { .. } | Self::Password { .. } => 6,
-        })
+        }
     }
 }
 

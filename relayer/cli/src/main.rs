@@ -32,6 +32,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    let output = Output::new(args.global.json);
     // With more than one cryptography crate in the build rustls could not choose; whoever chose before may stay.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = tokio::runtime::Builder::new_multi_thread()
@@ -42,10 +43,14 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::Told(_)) {
-                output::tell(format_args!("lighterman: {}", Chain(&error)));
+            match &error {
+                CliError::Told(_) => {}
+                error if output.is_json() => {
+                    output::tell(serde_json::json!({ "error": Chain(error).to_string(), "status": error.status() }));
+                }
+                error => output::tell(format_args!("lighterman: {}", Chain(error))),
             }
-            error.exit_code()
+            ExitCode::from(error.status())
         }
     }
 }

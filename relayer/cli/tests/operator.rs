@@ -59,6 +59,32 @@ async fn from_nothing_to_two_linked_chains() -> TestResult {
     assert_eq!(linked, json(&run_well(root, &["link", PATH, "--json"])?)?, "linking again changes nothing");
     assert!(run_well(root, &["check", "--online"])?.contains("client qbft-0 is active"));
 
+    // A client with other parameters than the configuration's is not taken for the one that is wanted.
+    site.change("chains/devchain-a.toml", "trusting_period = \"14d\"", "trusting_period = \"7d\"")?;
+    let changed = run(root, &["link", PATH, "--yes"])?;
+    let said = String::from_utf8_lossy(&changed.stderr).into_owned();
+    assert_eq!(changed.status.code(), Some(4), "{said}");
+    assert!(said.contains("client's parameters") && said.contains("choose another"), "{said}");
+    site.change("chains/devchain-a.toml", "trusting_period = \"7d\"", "trusting_period = \"14d\"")?;
+
+    // Nor is another contract taken for the Router.
+    let text = fs::read_to_string(root.join("chains/devchain-a.toml"))?;
+    let (router, bridge) = (first["router"].as_str().ok_or("no router")?, first["bridge"].as_str().ok_or("no bridge")?);
+    let swapped = text
+        .to_lowercase()
+        .replace(&bridge.to_lowercase(), "x")
+        .replace(&router.to_lowercase(), &bridge.to_lowercase());
+    fs::write(
+        root.join("chains/devchain-a.toml"),
+        swapped.replace("\"x\"", &format!("\"{}\"", router.to_lowercase())),
+    )?;
+    let other = run(root, &["link", PATH, "--yes", "--json"])?;
+    let said = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert_eq!(other.status.code(), Some(4), "{said}");
+    let error = said.lines().last().ok_or("no error")?;
+    assert!(json(error)?["error"].as_str().is_some_and(|text| text.contains("Router: expected code")), "{said}");
+    fs::write(root.join("chains/devchain-a.toml"), text)?;
+
     // The relayer, its page, and what it refuses.
     let relayer = site.relayer()?;
     until("it runs", Duration::from_secs(20), || async {
@@ -87,6 +113,34 @@ async fn from_nothing_to_two_linked_chains() -> TestResult {
     let check = run(root, &["check", "--online"])?;
     assert_eq!(check.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&check.stdout).contains("contracts.genesis_hash"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_that_is_down_is_waited_for() -> TestResult {
+    let site = Site::new()?;
+    let root = site.path();
+    let folder = root.join("chain-b").to_string_lossy().into_owned();
+    let _chain_a = site.chain("a", &[])?;
+    let chain_b = site.chain("b", &["--folder", &folder])?;
+    run_well(root, &["deploy", "devchain-a"])?;
+    run_well(root, &["deploy", "devchain-b"])?;
+    run_well(root, &["link", PATH, "--yes"])?;
+    assert!(chain_b.end()?.success());
+
+    let relayer = site.relayer()?;
+    let health = || async {
+        let answer = reqwest::get(format!("http://127.0.0.1:{}/healthz", site.page)).await?;
+        Ok::<_, Box<dyn std::error::Error>>((answer.status().as_u16(), answer.text().await?))
+    };
+    until("the other chain is missed", Duration::from_secs(20), || async {
+        let (status, said) = health().await?;
+        Ok(status == 503 && said.contains("devchain-b"))
+    })
+    .await?;
+    let _chain_b = site.chain("b", &["--folder", &folder])?;
+    until("it is back", Duration::from_secs(30), || async { Ok(health().await?.0 == 200) }).await?;
+    assert!(relayer.end()?.success());
     Ok(())
 }
 
