@@ -218,9 +218,7 @@ impl Store for SqliteStore {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed(operation))?;
         self.fence(&mut transaction, guard).await?;
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for write in writes {
-            ids.write(&mut transaction, write).await?;
-        }
+        ids.write_all(&mut transaction, writes).await?;
         transaction.commit().await.map_err(failed(operation))?;
         *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
         Ok(())

@@ -10,7 +10,8 @@ use relayer_core::{
     Attempt, Bid, CLOSED_NONCES_KEPT, Direction, Evidence, EvidenceKind, Item, NonceEnd, OpenStart, PacketState,
     PathId, PathStart, Purpose, SignerId, SignerStart, Trusted, codec::decode_packet,
 };
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
 
 const PATH: &str = "SELECT id, last_batch FROM paths WHERE name = $1";
 const PENDING: &str = "SELECT * FROM packets WHERE path = $1 AND state IN ('missing', 'announced', 'sent', 'delivered') \
@@ -33,8 +34,10 @@ const CLOSED: &str = "SELECT nonce, (SELECT coalesce(max(number), 0) FROM attemp
      AND attempts.nonce = nonces.nonce) AS number FROM nonces WHERE signer = $1 AND outcome <> 'open' \
      ORDER BY nonce DESC LIMIT $2";
 const ATTEMPTS: &str = "SELECT * FROM attempts WHERE signer = $1 AND nonce = $2 ORDER BY number";
-const BODY: &str = "SELECT body FROM packet_bodies WHERE path = $1 AND direction = $2 AND sequence = $3";
-const ACKNOWLEDGEMENT: &str = "SELECT bytes FROM acknowledgements WHERE path = $1 AND direction = $2 AND sequence = $3";
+const BODIES: &str = "SELECT sequence, body AS bytes FROM packet_bodies WHERE path = $1 AND direction = $2 \
+     AND sequence IN (SELECT value FROM json_each($3))";
+const ACKNOWLEDGEMENTS: &str = "SELECT sequence, bytes FROM acknowledgements WHERE path = $1 AND direction = $2 \
+     AND sequence IN (SELECT value FROM json_each($3))";
 const STEPS: &str = "SELECT step, height, at_millis FROM steps WHERE path = $1 AND direction = $2 AND sequence = $3";
 // Filters that are not wanted are null. The first three have an index each; the rest narrows what they give.
 const PACKETS: &str = "SELECT packets.*, paths.name AS path_name FROM packets JOIN paths ON paths.id = packets.path \
@@ -174,7 +177,7 @@ impl SqliteStore {
         direction: Direction,
         sequences: &[Sequence],
     ) -> Result<Vec<Option<Packet>>, StoreError> {
-        let blobs = self.blobs(BODY, path, direction, sequences).await?;
+        let blobs = self.blobs(BODIES, path, direction, sequences).await?;
         let decode = |bytes: Vec<u8>| {
             decode_packet(&bytes).map_err(|error| value::corrupt("packet_bodies.body", "a packet", error))
         };
@@ -187,7 +190,7 @@ impl SqliteStore {
         direction: Direction,
         sequences: &[Sequence],
     ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        self.blobs(ACKNOWLEDGEMENT, path, direction, sequences).await
+        self.blobs(ACKNOWLEDGEMENTS, path, direction, sequences).await
     }
 
     async fn blobs(
@@ -199,15 +202,20 @@ impl SqliteStore {
     ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let operation = "reading packets";
         let Some((id, _)) = self.known_path(path).await? else { return Ok(vec![None; sequences.len()]) };
-        let mut connection = self.readers.acquire().await.map_err(failed(operation))?;
-        let mut blobs = Vec::with_capacity(sequences.len());
-        for sequence in sequences {
-            let bound =
-                sqlx::query(query).bind(id).bind(value::direction_bit(direction)).bind(value::bits(sequence.get()));
-            let row = bound.fetch_optional(&mut *connection).await.map_err(failed(operation))?;
-            blobs.push(row.map(|row| row.try_get(0)).transpose().map_err(failed(operation))?);
+        let numbers: Vec<String> = sequences.iter().map(|sequence| value::bits(sequence.get()).to_string()).collect();
+        let rows = sqlx::query(query)
+            .bind(id)
+            .bind(value::direction_bit(direction))
+            .bind(format!("[{}]", numbers.join(",")))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed(operation))?;
+        let mut found = BTreeMap::new();
+        for row in &rows {
+            found.insert(value::sequence(row)?, value::column(row, "bytes")?);
         }
-        Ok(blobs)
+        // Not taken out: the same packet may be asked for twice.
+        Ok(sequences.iter().map(|sequence| found.get(sequence).cloned()).collect())
     }
 
     pub(super) async fn read_packets(&self, query: &PacketQuery) -> Result<Vec<PacketView>, StoreError> {

@@ -2,28 +2,18 @@
 
 use super::{Ids, failed, value};
 use crate::{StoreError, store::check_row};
-use light_client::sha256;
-use relayer_core::{Bid, Evidence, NonceEnd, PathId, Purpose, SignerId, UnixMillis, Write, codec::encode_packet};
+use light_client::{Height, sha256};
+use relayer_core::{
+    Bid, Direction, Evidence, Item, NonceEnd, PacketRow, PathId, Purpose, SignerId, UnixMillis, Write,
+    codec::encode_packet,
+};
 use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
+use std::sync::LazyLock;
 
-const PACKET: &str = "INSERT INTO packets (path, direction, sequence, state, commitment, timeout_seconds, body_bytes, \
-     sent_height, acknowledgement_height, waiting, parked, next_try_millis, tries, refusals, since_millis) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-     ON CONFLICT (path, direction, sequence) DO UPDATE SET state = excluded.state, commitment = excluded.commitment, \
-     timeout_seconds = excluded.timeout_seconds, body_bytes = excluded.body_bytes, sent_height = excluded.sent_height, \
-     acknowledgement_height = excluded.acknowledgement_height, waiting = excluded.waiting, parked = excluded.parked, \
-     next_try_millis = excluded.next_try_millis, tries = excluded.tries, refusals = excluded.refusals, \
-     since_millis = excluded.since_millis";
 const FORGET_PACKET: &str = "DELETE FROM packets WHERE path = $1 AND direction = $2 AND sequence = $3";
 const FORGET_BODY: &str = "DELETE FROM packet_bodies WHERE path = $1 AND direction = $2 AND sequence = $3";
 const FORGET_ACKNOWLEDGEMENT: &str =
     "DELETE FROM acknowledgements WHERE path = $1 AND direction = $2 AND sequence = $3";
-const BODY: &str = "INSERT INTO packet_bodies (path, direction, sequence, body) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (path, direction, sequence) DO UPDATE SET body = excluded.body";
-const ACKNOWLEDGEMENT: &str = "INSERT INTO acknowledgements (path, direction, sequence, bytes) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (path, direction, sequence) DO UPDATE SET bytes = excluded.bytes";
-const STEP: &str = "INSERT INTO steps (path, direction, sequence, step, height, at_millis) VALUES ($1, $2, $3, $4, $5, $6) \
-     ON CONFLICT (path, direction, sequence, step) DO NOTHING";
 const KNOWN_THROUGH: &str = "INSERT INTO directions (path, direction, known_through) VALUES ($1, $2, $3) \
      ON CONFLICT (path, direction) DO UPDATE SET known_through = excluded.known_through";
 const CURSOR: &str = "INSERT INTO cursors (path, end, height) VALUES ($1, $2, $3) \
@@ -38,8 +28,6 @@ const EVIDENCE: &str = "INSERT INTO evidence (path, batch, kind, step, hash, end
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (path, batch, kind, step, hash) DO NOTHING";
 const NONCE: &str = "INSERT INTO nonces (signer, nonce, path, host, batch, update_height, messages, taken_millis) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (signer, nonce) DO NOTHING";
-const NONCE_ITEM: &str = "INSERT INTO nonce_items (signer, nonce, position, path, direction, sequence, step) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (signer, nonce, position) DO NOTHING";
 const LAST_NONCE: &str = "UPDATE signers SET last_nonce = $2 WHERE id = $1 AND (last_nonce IS NULL OR last_nonce < $2)";
 const KNOWN_NONCE: &str = "SELECT 1 FROM nonces WHERE signer = $1 AND nonce = $2";
 const KNOWN_ATTEMPT: &str = "SELECT hash FROM attempts WHERE signer = $1 AND nonce = $2 AND number = $3";
@@ -59,14 +47,95 @@ async fn run(connection: &mut SqliteConnection, operation: &'static str, query: 
     Ok(())
 }
 
-impl Ids {
-    pub(super) async fn write(&mut self, connection: &mut SqliteConnection, write: &Write) -> Result<(), StoreError> {
-        match write {
-            Write::Packet { path, direction, row } => {
-                check_row(row)?;
-                let path = self.path(connection, path).await?;
-                let query = sqlx::query(PACKET)
-                    .bind(path)
+/// Rows of one statement are this many: each statement costs a change of threads, whatever it does.
+const CHUNKS: [usize; 3] = [32, 4, 1];
+
+static PACKET: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO packets (path, direction, sequence, state, commitment, timeout_seconds, body_bytes, sent_height, \
+         acknowledgement_height, waiting, parked, next_try_millis, tries, refusals, since_millis)",
+        15,
+        "ON CONFLICT (path, direction, sequence) DO UPDATE SET state = excluded.state, \
+         commitment = excluded.commitment, timeout_seconds = excluded.timeout_seconds, \
+         body_bytes = excluded.body_bytes, sent_height = excluded.sent_height, \
+         acknowledgement_height = excluded.acknowledgement_height, waiting = excluded.waiting, \
+         parked = excluded.parked, next_try_millis = excluded.next_try_millis, tries = excluded.tries, \
+         refusals = excluded.refusals, since_millis = excluded.since_millis",
+    )
+});
+static BODY: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO packet_bodies (path, direction, sequence, body)",
+        4,
+        "ON CONFLICT (path, direction, sequence) DO UPDATE SET body = excluded.body",
+    )
+});
+static ACKNOWLEDGEMENT: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO acknowledgements (path, direction, sequence, bytes)",
+        4,
+        "ON CONFLICT (path, direction, sequence) DO UPDATE SET bytes = excluded.bytes",
+    )
+});
+static STEP: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO steps (path, direction, sequence, step, height, at_millis)",
+        6,
+        "ON CONFLICT (path, direction, sequence, step) DO NOTHING",
+    )
+});
+static NONCE_ITEM: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO nonce_items (signer, nonce, position, path, direction, sequence, step)",
+        7,
+        "ON CONFLICT (signer, nonce, position) DO NOTHING",
+    )
+});
+
+/// One insertion in several widths; the text is made of constants only.
+struct Bulk([String; CHUNKS.len()]);
+
+impl Bulk {
+    fn new(head: &str, columns: usize, tail: &str) -> Self {
+        let row = format!("({})", vec!["?"; columns].join(", "));
+        Self(CHUNKS.map(|rows| format!("{head} VALUES {} {tail}", vec![row.as_str(); rows].join(", "))))
+    }
+
+    /// Writes all rows, as many in one statement as fit.
+    async fn run<R>(
+        &'static self,
+        connection: &mut SqliteConnection,
+        operation: &'static str,
+        mut rows: &[R],
+        bind: impl for<'q> Fn(Bound<'q>, &'q R) -> Bound<'q>,
+    ) -> Result<(), StoreError> {
+        for (text, size) in self.0.iter().zip(CHUNKS) {
+            while let Some((chunk, rest)) = rows.split_at_checked(size) {
+                let query = chunk.iter().fold(sqlx::query(text.as_str()), &bind);
+                run(connection, operation, query).await?;
+                rows = rest;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows of the same kind, gathered until something is written whose order counts.
+#[derive(Default)]
+struct Gathered<'w> {
+    packets: Vec<(i64, Direction, &'w PacketRow)>,
+    bodies: Vec<(i64, Direction, u64, Vec<u8>)>,
+    acknowledgements: Vec<(i64, Direction, u64, &'w [u8])>,
+    steps: Vec<(i64, Item, Height, UnixMillis)>,
+}
+
+impl Gathered<'_> {
+    async fn flush(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let packets = std::mem::take(&mut self.packets);
+        PACKET
+            .run(connection, "writing packets", &packets, |query, (path, direction, row)| {
+                query
+                    .bind(*path)
                     .bind(value::direction_bit(*direction))
                     .bind(value::bits(row.sequence.get()))
                     .bind(row.state.as_str())
@@ -80,8 +149,84 @@ impl Ids {
                     .bind(value::bits(row.next_try.get()))
                     .bind(i64::from(row.tries))
                     .bind(i64::from(row.refusals))
-                    .bind(value::bits(row.since.get()));
-                run(connection, "writing a packet", query).await
+                    .bind(value::bits(row.since.get()))
+            })
+            .await?;
+        let bodies = std::mem::take(&mut self.bodies);
+        BODY.run(connection, "writing bodies", &bodies, |query, (path, direction, sequence, body)| {
+            let query = query.bind(*path).bind(value::direction_bit(*direction));
+            query.bind(value::bits(*sequence)).bind(body.as_slice())
+        })
+        .await?;
+        let acknowledgements = std::mem::take(&mut self.acknowledgements);
+        ACKNOWLEDGEMENT
+            .run(
+                connection,
+                "writing acknowledgements",
+                &acknowledgements,
+                |query, (path, direction, sequence, bytes)| {
+                    let query = query.bind(*path).bind(value::direction_bit(*direction));
+                    query.bind(value::bits(*sequence)).bind(*bytes)
+                },
+            )
+            .await?;
+        let steps = std::mem::take(&mut self.steps);
+        STEP.run(connection, "writing steps", &steps, |query, (path, item, height, at)| {
+            query
+                .bind(*path)
+                .bind(value::direction_bit(item.direction))
+                .bind(value::bits(item.sequence.get()))
+                .bind(item.step.as_str())
+                .bind(height.to_string())
+                .bind(value::bits(at.get()))
+        })
+        .await
+    }
+}
+
+impl Ids {
+    /// Makes all changes in order; rows of the same kind go together.
+    pub(super) async fn write_all(
+        &mut self,
+        connection: &mut SqliteConnection,
+        writes: &[Write],
+    ) -> Result<(), StoreError> {
+        let mut gathered = Gathered::default();
+        for write in writes {
+            match write {
+                Write::Packet { path, direction, row } => {
+                    check_row(row)?;
+                    let path = self.path(connection, path).await?;
+                    gathered.packets.push((path, *direction, row));
+                }
+                Write::Body { path, direction, packet } => {
+                    let path = self.path(connection, path).await?;
+                    gathered.bodies.push((path, *direction, packet.sequence.get(), encode_packet(packet)));
+                }
+                Write::Acknowledgement { path, direction, sequence, bytes } => {
+                    let path = self.path(connection, path).await?;
+                    gathered.acknowledgements.push((path, *direction, sequence.get(), bytes));
+                }
+                Write::StepDone { path, item, height, at } => {
+                    let path = self.path(connection, path).await?;
+                    gathered.steps.push((path, *item, *height, *at));
+                }
+                Write::Forget { .. } => {
+                    gathered.flush(connection).await?;
+                    self.write(connection, write).await?;
+                }
+                write => self.write(connection, write).await?,
+            }
+        }
+        gathered.flush(connection).await
+    }
+
+    /// Makes one change that is not gathered with others.
+    async fn write(&mut self, connection: &mut SqliteConnection, write: &Write) -> Result<(), StoreError> {
+        match write {
+            // Gathered by the caller.
+            Write::Packet { .. } | Write::Body { .. } | Write::Acknowledgement { .. } | Write::StepDone { .. } => {
+                Ok(())
             }
             Write::Forget { path, direction, sequence } => {
                 let path = self.path(connection, path).await?;
@@ -93,35 +238,6 @@ impl Ids {
                     run(connection, "forgetting a packet", query).await?;
                 }
                 Ok(())
-            }
-            Write::Body { path, direction, packet } => {
-                let path = self.path(connection, path).await?;
-                let query = sqlx::query(BODY)
-                    .bind(path)
-                    .bind(value::direction_bit(*direction))
-                    .bind(value::bits(packet.sequence.get()))
-                    .bind(encode_packet(packet));
-                run(connection, "writing a packet's body", query).await
-            }
-            Write::Acknowledgement { path, direction, sequence, bytes } => {
-                let path = self.path(connection, path).await?;
-                let query = sqlx::query(ACKNOWLEDGEMENT)
-                    .bind(path)
-                    .bind(value::direction_bit(*direction))
-                    .bind(value::bits(sequence.get()))
-                    .bind(bytes.as_slice());
-                run(connection, "writing an acknowledgement", query).await
-            }
-            Write::StepDone { path, item, height, at } => {
-                let path = self.path(connection, path).await?;
-                let query = sqlx::query(STEP)
-                    .bind(path)
-                    .bind(value::direction_bit(item.direction))
-                    .bind(value::bits(item.sequence.get()))
-                    .bind(item.step.as_str())
-                    .bind(height.to_string())
-                    .bind(value::bits(at.get()));
-                run(connection, "writing a step", query).await
             }
             Write::KnownThrough { path, direction, sequence } => {
                 let path = self.path(connection, path).await?;
@@ -232,17 +348,20 @@ impl Ids {
             // Taken before: what it is for is settled.
             return Ok(());
         }
-        for (position, item) in (0_i64..).zip(purpose.map_or(&[][..], |purpose| purpose.items.as_slice())) {
-            let query = sqlx::query(NONCE_ITEM)
-                .bind(signer)
-                .bind(nonce)
-                .bind(position)
-                .bind(path)
-                .bind(value::direction_bit(item.direction))
-                .bind(value::bits(item.sequence.get()))
-                .bind(item.step.as_str());
-            run(connection, "taking a nonce", query).await?;
-        }
+        let items: Vec<(i64, &Item)> =
+            (0_i64..).zip(purpose.map_or(&[][..], |purpose| purpose.items.as_slice())).collect();
+        NONCE_ITEM
+            .run(connection, "taking a nonce", &items, |query, (position, item)| {
+                query
+                    .bind(signer)
+                    .bind(nonce)
+                    .bind(*position)
+                    .bind(path)
+                    .bind(value::direction_bit(item.direction))
+                    .bind(value::bits(item.sequence.get()))
+                    .bind(item.step.as_str())
+            })
+            .await?;
         run(connection, "taking a nonce", sqlx::query(LAST_NONCE).bind(signer).bind(nonce)).await
     }
 
