@@ -636,3 +636,65 @@ fn batch_of(purpose: &Purpose) -> BatchId {
 fn is_batch(purpose: &Purpose, batch: &BatchId) -> bool {
     purpose.path == batch.path && purpose.host == batch.host && purpose.batch == batch.number
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::End;
+
+    fn machine(last_nonce: Option<u64>) -> SignerMachine {
+        let id = SignerId { chain: "a".to_owned(), account: "x".to_owned() };
+        let start = SignerStart { last_nonce, ..SignerStart::default() };
+        SignerMachine::new(id, Limits::default(), 1, start, UnixMillis::new(0))
+    }
+
+    fn submission(path: &str, batch: u64) -> SignerEvent {
+        let path = path.parse().expect("a path id");
+        let purpose = Purpose { path, host: End::A, batch, update: None, items: Vec::new() };
+        SignerEvent::Submit(Submission { purpose, messages: vec![1] })
+    }
+
+    fn signed_nonce(actions: &[SignerAction]) -> Option<u64> {
+        actions.iter().find_map(|action| match action {
+            SignerAction::Sign { nonce, .. } => Some(*nonce),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_nonce_comes_from_the_chain_or_the_outbox_whichever_is_further() {
+        for (last, counted, expected) in [(None, 0, 0), (None, 7, 7), (Some(3), 9, 9), (Some(9), 3, 10)] {
+            let mut machine = machine(last);
+            assert_eq!(signed_nonce(&machine.handle(submission("p", 1), UnixMillis::new(0))), None, "not counted yet");
+            let event = SignerEvent::Nonces { next_final: counted, balance: 0 };
+            assert_eq!(signed_nonce(&machine.handle(event, UnixMillis::new(1))), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_transaction_is_stored_before_it_is_sent() {
+        let mut machine = machine(None);
+        machine.handle(SignerEvent::Nonces { next_final: 0, balance: 0 }, UnixMillis::new(0));
+        machine.handle(submission("p", 1), UnixMillis::new(0));
+        let bid = Bid::Legacy { gas_price: 0 };
+        let signed = SignerEvent::Signed { nonce: 0, hash: [1; 32], raw: vec![2], bid, gas_limit: 1 };
+        let actions = machine.handle(signed, UnixMillis::new(1));
+        let position = |wanted: fn(&SignerAction) -> bool| actions.iter().position(wanted);
+        let stored = position(|action| matches!(action, SignerAction::Persist(_)));
+        let sent = position(|action| matches!(action, SignerAction::Broadcast { .. }));
+        assert!(stored.is_some() && sent.is_some() && stored < sent, "{actions:?}");
+    }
+
+    #[test]
+    fn paths_take_turns() {
+        let mut machine = machine(None);
+        for batch in 1..=3 {
+            machine.handle(submission("busy", batch), UnixMillis::new(0));
+        }
+        machine.handle(submission("calm", 1), UnixMillis::new(0));
+        let order: Vec<String> = std::iter::from_fn(|| machine.next_submission())
+            .map(|submission| submission.purpose.path.to_string())
+            .collect();
+        assert_eq!(order, ["busy", "calm", "busy", "busy"]);
+    }
+}

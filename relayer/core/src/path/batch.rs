@@ -90,9 +90,10 @@ impl PathMachine {
                     // but not in one that the last attempt was refused at.
                     Step::Timeout => (entry.look_at, timeout),
                 };
-                if since > head {
+                if since > head && !entry.is_overdue(now, &self.limits) {
                     continue;
                 }
+                let since = since.min(head);
                 let calm = step != Step::Receive
                     || row.timeout_seconds > now.seconds().saturating_add(self.limits.urgent_seconds);
                 candidates.push(Candidate {
@@ -209,7 +210,7 @@ impl PathMachine {
         let Item { direction, sequence, step } = item;
         match step {
             Step::Receive => {
-                self.advance(direction, sequence, PacketState::Sent);
+                self.on_sent_proven(direction, sequence, height);
             }
             Step::Acknowledge => {
                 if self.advance(direction, sequence, PacketState::Delivered) {

@@ -3,6 +3,9 @@ use crate::{Question, Wanted};
 use light_client::{Height, Timestamp};
 use std::collections::BTreeSet;
 
+/// A height that was told is waited for this many times as long as an event is.
+const PATIENCE_FOR_HEIGHTS: u64 = 5;
+
 /// An unsettled packet and what is known of it besides its row; all of this may be lost and found out again.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -16,8 +19,10 @@ pub(super) struct Entry {
     pub(super) batch: Option<(End, u64)>,
     /// The source's commitment is proven gone; the source's time then. What is left is to tell why.
     pub(super) gone: Option<Timestamp>,
-    /// Its exact commitment was disproven: perhaps another lies there.
+    /// Its exact commitment was disproven: perhaps another lies there, or none.
     pub(super) doubted: bool,
+    /// At this height of the source something is proven to lie there. If it is not what was told, that was false.
+    pub(super) occupied: Option<Height>,
     /// It was proven that it was not received, at a time past its timeout.
     pub(super) timeout_proven: bool,
     /// The step that the chain refused until the packet was parked: another step may still be made.
@@ -58,6 +63,7 @@ impl Entry {
             batch: None,
             gone: None,
             doubted: false,
+            occupied: None,
             timeout_proven: false,
             refused: None,
         }
@@ -78,6 +84,13 @@ impl Entry {
     pub(super) fn want_look(&mut self, look: Look, at: Height) {
         self.look = look;
         self.look_at = at;
+    }
+
+    /// Whether a height that was told is waited for in vain: nobody may keep a packet waiting by naming one that never
+    /// comes.
+    pub(super) fn is_overdue(&self, now: UnixMillis, limits: &Limits) -> bool {
+        let patience = limits.event_patience_millis.saturating_mul(PATIENCE_FOR_HEIGHTS);
+        now.millis_since(self.row.next_try) >= patience
     }
 
     /// What is to be done next, given the destination's time. The one place where this is decided.

@@ -72,7 +72,7 @@ impl PathMachine {
         let needed =
             lookers.iter().filter_map(|(direction, sequence)| rows(*direction, sequence)).map(|entry| entry.look_at);
         // A gap is looked for at the head; a packet wherever its step would show.
-        let needed = needed.chain(gap.map(|_| head.height)).max().unwrap_or_default();
+        let needed = needed.chain(gap.map(|_| head.height)).max().unwrap_or_default().min(head.height);
         if (!state.view_current || view.height < needed) && head.height > view.height {
             self.end(end).verifying = true;
             self.actions.push(Action::Verify { end, trusted: view, target: head.height });
@@ -128,7 +128,7 @@ impl PathMachine {
                 Question::Commitment(direction, sequence, commitment) => {
                     let told = |entry: &super::Entry| entry.row.commitment == commitment;
                     if self.directions[index(direction)].rows.get(&sequence).is_some_and(told) {
-                        self.on_commitment(direction, sequence, *yes);
+                        self.on_commitment(direction, sequence, *yes, height);
                     }
                 }
                 Question::NoCommitment(direction, sequence) => {
@@ -162,9 +162,9 @@ impl PathMachine {
     }
 
     /// The source holds exactly what was told, or does not.
-    fn on_commitment(&mut self, direction: Direction, sequence: Sequence, yes: bool) {
+    fn on_commitment(&mut self, direction: Direction, sequence: Sequence, yes: bool, height: Height) {
         if yes {
-            self.advance(direction, sequence, PacketState::Sent);
+            self.on_sent_proven(direction, sequence, height);
         }
         let destination = self.head_height(direction.destination());
         let now = self.now;
@@ -172,9 +172,21 @@ impl PathMachine {
         if yes {
             entry.want_look(Look::Destination, destination);
             entry.row.next_try = now;
+        } else if entry.row.state == PacketState::Announced && entry.occupied.is_some_and(|at| at <= height) {
+            self.retract(direction, sequence);
         } else {
             // Nothing, or something else? That decides between settled and falsely told.
             entry.doubted = true;
+        }
+    }
+
+    /// The packet is proven to have been committed to, at this height. From there on its absence means that it is
+    /// settled; an older state without it means nothing.
+    pub(super) fn on_sent_proven(&mut self, direction: Direction, sequence: Sequence, height: Height) {
+        if self.advance(direction, sequence, PacketState::Sent)
+            && let Some(entry) = self.direction(direction).rows.get_mut(&sequence)
+        {
+            entry.row.sent_height = height;
         }
     }
 
@@ -190,13 +202,25 @@ impl PathMachine {
         let (now, destination) = (self.now, self.head_height(direction.destination()));
         let proven = self.direction(direction).next_proven;
         let Some(entry) = self.directions[index(direction)].rows.get_mut(&sequence) else { return };
-        if height < entry.look_at {
+        let overdue = entry.is_overdue(now, &self.limits);
+        // Absence means something only in a state in which the packet had been committed to: from the height on at which
+        // that was proven, or at which the proven number of packets was beyond it.
+        let existed = if entry.row.state >= PacketState::Sent {
+            Some(entry.row.sent_height)
+        } else {
+            proven.filter(|(next, _)| *next > sequence.get()).map(|(_, at)| at)
+        };
+        if let Some(existed) = existed.filter(|existed| yes && height < *existed) {
+            entry.look_at = entry.look_at.max(existed);
+            return;
+        }
+        if height < entry.look_at && !overdue {
             return;
         }
         match (yes, entry.row.state) {
-            (true, PacketState::Announced) if proven.is_none_or(|(next, _)| next <= sequence.get()) => {
+            (true, PacketState::Announced) if existed.is_none() => {
                 // It was told of and is not there. Was it ever?
-                if proven.is_some_and(|(_, at)| at >= entry.row.sent_height) {
+                if proven.is_some_and(|(_, at)| at >= entry.row.sent_height || overdue) {
                     self.forget(direction, sequence);
                 } else {
                     self.direction(direction).gap.done(now);
@@ -213,19 +237,22 @@ impl PathMachine {
                 entry.row.next_try = now;
             }
             (false, PacketState::Missing) => entry.look = Look::Done,
-            (false, PacketState::Announced)
-                if entry.doubted && proven.is_none_or(|(next, _)| next > sequence.get()) =>
-            {
-                self.retract(direction, sequence);
-            }
             (false, PacketState::Announced) => {
-                // Told of settlement, but it lies there: back to the question whether it is what was told.
+                // Something lies there now. Whether it is what was told shows in this state or a later one.
                 entry.doubted = false;
+                entry.occupied = Some(height);
+                entry.look_at = height;
             }
             (false, PacketState::Sent) => {
                 entry.want_look(Look::Destination, destination);
             }
-            (false, _) => entry.look = Look::Done,
+            (false, _) => {
+                entry.look = Look::Done;
+                if entry.row.waiting == Waiting::Confirmation {
+                    // Said to be made, and not made: it is tried again, later and later.
+                    self.postpone(direction, sequence, Some(Waiting::Turn));
+                }
+            }
         }
     }
 
@@ -240,7 +267,8 @@ impl PathMachine {
     ) {
         let (now, destination) = (self.now, self.head_height(direction.destination()));
         let Some(entry) = self.directions[index(direction)].rows.get_mut(&sequence) else { return };
-        if height < entry.look_at || entry.look != Look::Destination {
+        let early = height < entry.look_at && !entry.is_overdue(now, &self.limits);
+        if early || entry.look != Look::Destination {
             return;
         }
         entry.look = Look::Done;
@@ -264,6 +292,9 @@ impl PathMachine {
             (true, Some(_)) => {
                 entry.want_look(Look::Destination, destination);
                 self.postpone(direction, sequence, Some(Waiting::Look));
+            }
+            (true, None) if entry.row.waiting == Waiting::Confirmation => {
+                self.postpone(direction, sequence, Some(Waiting::Turn));
             }
             (true, None) => {
                 if entry.row.waiting == Waiting::Look {

@@ -98,7 +98,8 @@ impl PathMachine {
         if let Some(entry) = state.rows.get_mut(&sequence) {
             let from = entry.row.state;
             let acknowledgement = entry.row.acknowledgement_height;
-            if !entry.row.retell(told, now) {
+            // What is being proven is not exchanged for another tale meanwhile: the proof would vouch for the wrong one.
+            if entry.batch.is_some() || !entry.row.retell(told, now) {
                 return;
             }
             entry.row.acknowledgement_height = acknowledgement;

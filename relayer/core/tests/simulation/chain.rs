@@ -218,7 +218,7 @@ impl Chain {
         calls.iter().map(|call| copy.execute(call, other)).fold(false, |any, one| any | one)
     }
 
-    fn active(&self, path: usize) -> bool {
+    pub(crate) fn active(&self, path: usize) -> bool {
         self.clients.get(&path).is_some_and(|client| self.time() < client.latest_time + TRUSTING_SECONDS)
     }
 

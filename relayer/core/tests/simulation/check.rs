@@ -115,6 +115,16 @@ pub(crate) fn settled(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// No client has run out.
+pub(crate) fn alive(world: &World) -> Result<(), String> {
+    for chain in &world.chains {
+        if let Some((path, _)) = chain.clients.iter().find(|(path, _)| !chain.active(**path)) {
+            return Err(format!("liveness: the client of path {path} on {} expired while nothing was sent", chain.end));
+        }
+    }
+    Ok(())
+}
+
 /// A transaction is in the store before any node sees it, and a nonce serves one purpose.
 pub(crate) fn stored_before_sent(world: &World, end: End, nonce: u64, attempt: &Attempt) -> Result<(), String> {
     let start = world.store.signer(&signer_id(end)).now_or_never().and_then(Result::ok).ok_or("memory answers")?;

@@ -3,7 +3,7 @@
 
 use crate::{
     answers::Lie,
-    chain::{Call as ChainCall, Chain, Transaction},
+    chain::{Call as ChainCall, Chain, TRUSTING_SECONDS, Transaction},
     check,
     random::Random,
 };
@@ -69,6 +69,7 @@ pub(crate) enum Job {
 }
 
 pub(crate) struct World {
+    seed: u64,
     pub(crate) random: Random,
     pub(crate) faults: Faults,
     pub(crate) millis: u64,
@@ -129,6 +130,7 @@ impl World {
         let lease = store.lease(LEASE, "simulation", UnixMillis::new(0), u64::MAX).now_or_never();
         let lease = lease.expect("memory never waits").expect("a free lease");
         let mut world = Self {
+            seed,
             clean: faults.none(),
             faults,
             millis: START_SECONDS * 1000,
@@ -182,7 +184,9 @@ impl World {
         }
         self.quiet = true;
         self.faults = Faults::default();
-        self.chains.iter_mut().for_each(|chain| chain.price = 1);
+        // Perhaps dearer than what was bid before: then only a replacement gets through.
+        let price = 1 + u128::from(self.random.below(5));
+        self.chains.iter_mut().for_each(|chain| chain.price = price);
         for round in 0..400_000_u32 {
             self.step()?;
             // Packets that person had parked are let go, as an operator would once the cause is gone.
@@ -190,11 +194,25 @@ impl World {
                 self.resume_parked()?;
             }
             if round % 64 == 0 && self.is_settled() {
-                return check::settled(self);
+                check::settled(self)?;
+                return self.idle();
             }
         }
         let left: Vec<String> = self.pending().iter().map(|row| format!("{row:?}")).collect();
         Err(format!("liveness: faults ended, and this is not settled: {}", left.join("\n")))
+    }
+
+    /// Nothing is sent for longer than a client lives: the relayer alone keeps the clients alive.
+    fn idle(&mut self) -> Result<(), String> {
+        if self.seed % 8 != 0 {
+            return Ok(());
+        }
+        let until = self.millis + 2_500 * TRUSTING_SECONDS;
+        while self.millis < until {
+            self.millis += self.random.below(300);
+            self.step()?;
+        }
+        check::alive(self)
     }
 
     fn step(&mut self) -> Result<(), String> {
