@@ -106,7 +106,8 @@ impl<'a> Keys<'a> {
 /// Asks at the terminal, without showing what is typed.
 pub(crate) fn ask(question: &str) -> io::Result<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
-        let reason = "no terminal to ask at: give password_file or password_variable in the configuration";
+        let reason =
+            "no terminal to ask at: give --password-file, or password_file or password_variable in the configuration";
         return Err(io::Error::new(io::ErrorKind::NotConnected, reason));
     }
     rpassword::prompt_password(question).map(Zeroizing::new)

@@ -1,5 +1,5 @@
 use crate::config::{ConfigError, LogFormat};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// What a filter looks like.
@@ -20,7 +20,9 @@ pub(crate) fn filter(text: &str) -> Option<Targets> {
 pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), ConfigError> {
     let filter =
         filter(level).ok_or_else(|| ConfigError::one("command line", "--log-level", FILTER, format!("{level:?}")))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    // Colours are for people: not for a file or a pipe, and not for who asked for none (no-color.org).
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colours);
     let registry = tracing_subscriber::registry().with(filter);
     // Whoever has set up logging before, a test, keeps it.
     let _ = match format {

@@ -21,6 +21,7 @@ pub(crate) fn date(unix_seconds: u64) -> String {
 /// A span in the largest unit that says enough: `90 s`, `3 h`.
 pub(crate) fn span(duration: Duration) -> String {
     match duration.as_secs() {
+        0 if duration.is_zero() => "0 s".into(),
         0 => format!("{} ms", duration.as_millis()),
         seconds @ 1..120 => format!("{seconds} s"),
         seconds @ 120..7_200 => format!("{} min", seconds / 60),

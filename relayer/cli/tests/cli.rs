@@ -140,7 +140,11 @@ fn unusable_keys_are_told_and_nothing_changes() -> TestResult {
     fs::write(&keystore, "{}")?;
     assert_eq!(status(&lighterman(folder.path(), &["check"])?), Some(3));
     fs::remove_file(&keystore)?;
-    assert_eq!(status(&lighterman(folder.path(), &["check"])?), Some(3));
+    let check = lighterman(folder.path(), &["check"])?;
+    assert_eq!(status(&check), Some(3));
+    let said = text(&check.stdout);
+    assert_eq!(said.matches("keys.operator").count(), 1, "told once, however many places name it: {said}");
+    assert!(said.contains("transactions.signer of devchain-b"), "{said}");
     Ok(())
 }
 

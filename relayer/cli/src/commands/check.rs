@@ -6,7 +6,11 @@ use crate::{
     output::Output,
 };
 use serde::Serialize;
-use std::{collections::BTreeSet, fmt, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::Path,
+};
 
 /// What `check` found.
 #[derive(Default, Serialize)]
@@ -48,6 +52,8 @@ fn offline(config: &Config, report: &mut Report) {
     if paths == 0 {
         report.warn("no path is configured: there is nothing to relay".into());
     }
+    // Each key is told once, whatever the number of places that name it.
+    let mut keys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let in_paths: BTreeSet<_> =
         config.paths.values().flat_map(|path| path.ends.iter().map(|end| end.chain.as_str())).collect();
     for (name, chain) in &config.chains {
@@ -55,20 +61,14 @@ fn offline(config: &Config, report: &mut Report) {
             report.warn(format!("chain {name} is in no path"));
             continue;
         }
-        let mut names: Vec<(String, &str)> = vec![("transactions.signer".into(), chain.signer.as_str())];
-        let accounts = chain.governance.members.iter().enumerate();
-        names.extend(accounts.filter_map(|(index, account)| match account {
-            AccountName::Key(name) => Some((format!("governance.members[{index}]"), name.as_str())),
+        let custodians = chain.custodians.iter().map(|(_, account)| ("receipts.custodians", account));
+        let accounts = chain.governance.members.iter().map(|member| ("governance.members", member)).chain(custodians);
+        let named = accounts.filter_map(|(key, account)| match account {
+            AccountName::Key(name) => Some((key, name.as_str())),
             AccountName::Address(_) => None,
-        }));
-        names.extend(chain.custodians.iter().enumerate().filter_map(|(index, (_, account))| match account {
-            AccountName::Key(name) => Some((format!("receipts.custodians[{index}].account"), name.as_str())),
-            AccountName::Address(_) => None,
-        }));
-        for (key, name) in names {
-            if let Err((expected, found)) = usable(config, name) {
-                report.problem(&chain.file, format!("{key} = {name:?}"), expected, found);
-            }
+        });
+        for (key, name) in named.chain([("transactions.signer", chain.signer.as_str())]) {
+            keys.entry(name).or_default().push(format!("{} of {}", key, chain.name));
         }
         for (index, endpoint) in chain.endpoints.iter().enumerate() {
             if let EndpointUrl::Variable(variable) = &endpoint.url {
@@ -89,6 +89,12 @@ fn offline(config: &Config, report: &mut Report) {
         }
         if chain.contracts.is_none() {
             report.warn(format!("chain {name}: no contracts yet; run `lighterman deploy {name}`"));
+        }
+    }
+    for (name, uses) in keys {
+        if let Err((expected, found)) = usable(config, name) {
+            let key = format!("keys.{name} (for {})", uses.join(", "));
+            report.problem(&config.folder.join(config::CONFIG_FILE), key, expected, found);
         }
     }
 }
