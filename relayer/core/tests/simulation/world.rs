@@ -204,7 +204,7 @@ impl World {
 
     /// Nothing is sent for longer than a client lives: the relayer alone keeps the clients alive.
     fn idle(&mut self) -> Result<(), String> {
-        if self.seed % 8 != 0 {
+        if !self.seed.is_multiple_of(8) {
             return Ok(());
         }
         let until = self.millis + 2_500 * TRUSTING_SECONDS;
