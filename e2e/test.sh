@@ -128,8 +128,8 @@ part check "artefacts agree with the sources" "$contracts/tools/build" --check
 part tests "scenarios on the independent node" cargo test --release --workspace --locked --test independent_node
 
 # --- the demo ----------------------------------------------------------------------------------------------------
-# The program that the Rust tests built: `cargo run` alone would build crates again with other features.
-part check "demo --once" target/release/lighterman demo --once
+# As a person starts it. It has been built: tests and program are one build (see `default-members` in Cargo.toml).
+part check "demo --once" cargo run --release --locked -- demo --once
 
 # --- vectors -----------------------------------------------------------------------------------------------------
 touch -a -d 2000-01-01 "$run/log/advisory-database.txt" && cat "$run/log/advisory-database.txt" >/dev/null

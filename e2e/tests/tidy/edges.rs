@@ -82,10 +82,9 @@ const IMPURE: [&str; 16] = [
 ];
 
 /// Crates from outside that only these members name as their own dependency.
-const ONLY_IN: [(&str, &[&str]); 9] = [
+const ONLY_IN: [(&str, &[&str]); 8] = [
     ("anyhow", &["lighterman"]),
     ("clap", &["lighterman"]),
-    ("eth_trie", &["adapter-devchain"]),
     ("ethers-contract", &["adapter-evm"]),
     ("ethers-core", &["adapter-evm"]),
     ("ethers-signers", &["adapter-evm"]),
