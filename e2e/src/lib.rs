@@ -1,9 +1,11 @@
 //! Scenarios across whole chains, and what they stand on.
 //!
 //! [`node`] starts the independent node: go-ethereum with QBFT headers, from the recipe in `nodes/qbft-devnode`.
-//! [`wait`] waits for conditions, never for a time. Everything here blocks: a scenario drives processes from outside,
-//! as an operator would, and shares no runtime with them.
+//! [`program`] builds and drives `lighterman`, the program under test. [`wait`] waits for conditions, never for a time.
+//! Everything here blocks: a scenario drives processes from outside, as an operator would, and shares no runtime with
+//! them.
 
 pub mod json_rpc;
 pub mod node;
+pub mod program;
 pub mod wait;

@@ -2,6 +2,7 @@
 //! part of their own: they need Go.
 
 mod client;
+mod receipts;
 
 use alloy_primitives::Address;
 use e2e::node::{Forgery, Fork, Node, Options};
