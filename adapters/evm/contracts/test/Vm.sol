@@ -17,6 +17,14 @@ interface Vm {
         bool isSymlink;
     }
 
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
     // Environment.
     function warp(uint256 timestamp) external;
     function roll(uint256 height) external;
@@ -34,6 +42,9 @@ interface Vm {
     function stopPrank() external;
     function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function clearMockedCalls() external;
+
+    /// Of the last call made by a test; with `isolate`, of the transaction that it was, refunds taken off.
+    function lastCallGas() external view returns (Gas memory);
 
     // Expectations.
     function expectRevert() external;

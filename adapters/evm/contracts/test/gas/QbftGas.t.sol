@@ -9,10 +9,11 @@ import {Rlp} from "../Rlp.sol";
 import {TrieBuilder} from "../TrieBuilder.sol";
 import {QbftHarness} from "../harness/QbftHarness.sol";
 import {HeaderBuilder} from "../light-clients/qbft/HeaderBuilder.sol";
+import {GasMeter} from "./GasMeter.sol";
 
 /// Execution gas on synthetic tries whose branches are full (532 bytes), as a chain with many accounts and a Router with many packets has them.
-/// Figures are of the call alone: transaction gas less 21,000 and calldata. Slots are cold, as in a transaction of their own.
-contract QbftGasTest is HeaderBuilder, TrieBuilder {
+/// forge-config: default.isolate = true
+contract QbftGasTest is HeaderBuilder, TrieBuilder, GasMeter {
     uint64 constant GENESIS = 100;
     uint64 constant T0 = 1_750_000_000;
     address constant ROUTER = address(0x1234567890AbcdEF1234567890aBcdef12345678);
@@ -29,22 +30,10 @@ contract QbftGasTest is HeaderBuilder, TrieBuilder {
         harness = new QbftHarness();
     }
 
-    /// The gas of a call whose calldata is encoded already: what a transaction would use beyond its fixed part. (The language's own call copies
-    /// the calldata to memory that the test has made dear by then.)
     function gasOf(address callee, bytes memory data) internal returns (uint256 used, uint256 answer) {
-        bool ok;
-        assembly {
-            // The account is warm in a transaction to it.
-            pop(balance(callee))
-            used := gas()
-            ok := call(gas(), callee, 0, add(data, 32), mload(data), 0, 32)
-            used := sub(used, gas())
-            answer := mload(0)
-            if iszero(ok) {
-                returndatacopy(0, 0, returndatasize())
-                revert(0, returndatasize())
-            }
-        }
+        bytes memory word;
+        (used, word) = executionOf(address(this), callee, data);
+        if (word.length >= 32) answer = uint256(bytes32(word));
     }
 
     /// The Router's account under `branches` full branches and a leaf.
@@ -74,7 +63,7 @@ contract QbftGasTest is HeaderBuilder, TrieBuilder {
         uint256 answer;
         (used, answer) = gasOf(address(client), data);
         assertEq(answer, uint256(UpdateResult.NoOp), "lost race");
-        assertGas(used, 60_000, "update that is a no-op (slots warm)");
+        assertGas(used, 60_000, "update that is a no-op");
         (root, nodes) = accountProof(bytes32("storage"), 10);
         (used, ) = gasOf(address(harness), abi.encodeCall(harness.verifyAccount, (root, ROUTER, nodes)));
         emit log_named_uint("account proof of eleven nodes", used);
@@ -88,7 +77,7 @@ contract QbftGasTest is HeaderBuilder, TrieBuilder {
                 preimageOf(previous, T0 + i - 1, set), hex"0000", sealedBy(partsOf(GENESIS + i, T0 + i, root, set), 0, 3), nodes
             );
             (uint256 used, ) = gasOf(address(client), abi.encodeCall(client.update, (message)));
-            if (i == 4) assertGas(used, 170_000, "update: first state of a word of heights (head warm)");
+            if (i == 4) assertGas(used, 170_000, "update: first state of a word of heights");
             previous = bytes32(uint256(i));
         }
     }
