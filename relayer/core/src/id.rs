@@ -189,6 +189,11 @@ impl UnixMillis {
         Self(self.0.saturating_add(millis))
     }
 
+    /// The earlier moment, or 1970.
+    pub const fn minus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// Milliseconds from `earlier` to here, or 0.
     pub const fn millis_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

@@ -14,6 +14,12 @@ use std::collections::{BTreeMap, VecDeque};
 pub const CLOSED_NONCES_KEPT: usize = 64;
 /// Answers that a transaction is unknown, after the chain moved past its nonce, before it is given up for lost.
 const UNKNOWN_ANSWERS: u8 = 3;
+/// How far beyond the chain's count a nonce may lie. What is further was signed upon a count that was a lie: it would
+/// take that many transactions more before it could be included.
+const FARTHEST_NONCE: u64 = CLOSED_NONCES_KEPT as u64;
+/// Times that all nodes refuse a transaction, one after another, before its nonce is used up by another that does
+/// nothing: everything behind it waits for it.
+const SENDINGS_REFUSED: u32 = 5;
 /// Outcomes are asked for this often between two questions for the chain's count.
 const OUTCOMES_PER_COUNT: u64 = 5;
 
@@ -203,6 +209,10 @@ struct Open {
     asked: usize,
     sending: bool,
     send: Retry,
+    /// How often all nodes refused the last attempt, one time after another.
+    refused: u32,
+    /// Its calls were given up, since no node takes them.
+    given_up: bool,
     /// For each attempt, how often it was unknown after the chain moved past the nonce.
     unknown: Vec<u8>,
 }
@@ -218,7 +228,9 @@ impl SignerMachine {
     /// Starts from what is remembered: open transactions are sent again.
     pub fn new(id: SignerId, limits: Limits, seed: u64, start: SignerStart, now: UnixMillis) -> Self {
         let open = start.open.into_iter().map(|open| {
-            let entry = Open::new(open.purpose, open.messages, open.attempts);
+            let mut entry = Open::new(open.purpose, open.messages, open.attempts);
+            // A clock that was wrong then must not keep a stuck transaction from being replaced now.
+            entry.attempts.iter_mut().for_each(|attempt| attempt.signed = attempt.signed.min(now));
             (open.nonce, entry)
         });
         Self {
@@ -246,6 +258,9 @@ impl SignerMachine {
 
     /// Takes an event and says what is to be done.
     pub fn handle(&mut self, event: SignerEvent, now: UnixMillis) -> Vec<SignerAction> {
+        if now < self.now {
+            self.clock_was_set_back(self.now.millis_since(now));
+        }
         self.now = now;
         match event {
             SignerEvent::Tick => {}
@@ -260,6 +275,7 @@ impl SignerMachine {
                 let next = now.plus_millis(self.limits.outcome_millis.saturating_mul(OUTCOMES_PER_COUNT));
                 if let Some(open) = self.open.get_mut(&nonce) {
                     open.sending = false;
+                    open.refused = 0;
                     open.send.done(next);
                 }
             }
@@ -267,6 +283,7 @@ impl SignerMachine {
             SignerEvent::Failed(task, failure) => self.on_failed(task, failure),
         }
         self.ask_for_count();
+        self.disbelieve();
         self.ask_for_signature();
         self.ask_for_transactions();
         std::mem::take(&mut self.actions)
@@ -295,12 +312,52 @@ impl SignerMachine {
         queued.chain(signing).chain(open).collect()
     }
 
+    /// What was planned is moved with the clock, so that everything waits as long as it was to wait.
+    fn clock_was_set_back(&mut self, millis: u64) {
+        self.sign.move_back(millis);
+        self.count.move_back(millis);
+        self.hole_since = self.hole_since.map(|since| since.minus_millis(millis));
+        for open in self.open.values_mut() {
+            open.send.move_back(millis);
+            open.outcome.move_back(millis);
+            open.attempts.iter_mut().for_each(|attempt| attempt.signed = attempt.signed.minus_millis(millis));
+        }
+    }
+
     fn next_nonce(&self) -> Option<u64> {
         let counted = self.next_final?;
+        if self.is_too_far(self.last_nonce) {
+            return None;
+        }
         match self.last_nonce {
             Some(last) => last.checked_add(1).map(|next| next.max(counted)),
             None => Some(counted),
         }
+    }
+
+    fn is_too_far(&self, nonce: Option<u64>) -> bool {
+        matches!((nonce, self.next_final), (Some(nonce), Some(next)) if nonce.saturating_sub(next) > FARTHEST_NONCE)
+    }
+
+    /// A node once told of a count that the chain never had, and nonces were taken from there. When the chain has asked
+    /// for an earlier one long enough, those are given up: filling everything between would take for ever.
+    fn disbelieve(&mut self) {
+        let (Some(next), Some(since)) = (self.next_final, self.hole_since) else { return };
+        if !self.is_too_far(self.last_nonce) || self.now.millis_since(since) < self.limits.stuck_millis {
+            return;
+        }
+        let far: Vec<u64> = self.open.keys().copied().filter(|nonce| self.is_too_far(Some(*nonce))).collect();
+        for nonce in far {
+            let purpose = self.open.get(&nonce).and_then(|open| open.purpose.clone());
+            self.close(nonce, NonceEnd::Lost);
+            self.actions.push(SignerAction::Alert(Alert::NonceLost(nonce)));
+            if let Some(purpose) = purpose {
+                self.actions.push(SignerAction::Finish(batch_of(&purpose), BatchOutcome::Lost));
+            }
+        }
+        self.closed.retain(|nonce, _| nonce.saturating_sub(next) <= FARTHEST_NONCE);
+        self.last_nonce = self.open.keys().next_back().copied().or(next.checked_sub(1));
+        self.hole_since = None;
     }
 
     fn on_submit(&mut self, submission: Submission) {
@@ -400,6 +457,7 @@ impl SignerMachine {
         let outcome = now.plus_millis(self.limits.outcome_millis);
         if let Some(open) = self.open.get_mut(&nonce) {
             open.attempts.push(attempt);
+            open.refused = 0;
             open.unknown = vec![0; open.attempts.len()];
             open.asked = open.attempts.len() - 1;
             open.outcome.done(outcome);
@@ -417,13 +475,16 @@ impl SignerMachine {
         match outcome {
             TransactionOutcome::Included { height, success, gas_used, failed } => {
                 let (hash, cancels) = (open.attempts[position].hash, open.attempts[position].cancels);
-                let batch = open.purpose.clone();
+                let (batch, given_up) = (open.purpose.clone(), open.given_up);
                 let end = NonceEnd::Included { hash, height, success, gas_used };
                 self.included += 1;
                 self.close(nonce, end);
                 if let Some(purpose) = batch {
-                    let outcome =
-                        if cancels { BatchOutcome::Lost } else { BatchOutcome::Included { height, success, failed } };
+                    let outcome = match (cancels, given_up) {
+                        (false, _) => BatchOutcome::Included { height, success, failed },
+                        (true, true) => BatchOutcome::Refused,
+                        (true, false) => BatchOutcome::Lost,
+                    };
                     self.actions.push(SignerAction::Finish(batch_of(&purpose), outcome));
                 }
             }
@@ -431,6 +492,7 @@ impl SignerMachine {
                 if passed {
                     open.unknown[position] = open.unknown[position].saturating_add(1);
                 } else if outcome == TransactionOutcome::Pending {
+                    open.refused = 0;
                     // It is where it should be; sending it again can wait.
                     open.send.done(now.plus_millis(interval.saturating_mul(4 * OUTCOMES_PER_COUNT)));
                 }
@@ -474,6 +536,9 @@ impl SignerMachine {
                 if let Some(open) = self.open.get_mut(&nonce) {
                     open.sending = false;
                     open.send.failed(&limits, seed, nonce, now);
+                    if failure == Failure::Refused {
+                        open.refused = open.refused.saturating_add(1);
+                    }
                     // Whatever the node said: the chain's count and the transaction's outcome tell what happened.
                     self.count.hasten(now);
                 }
@@ -522,6 +587,11 @@ impl SignerMachine {
             return;
         }
         if let Some((signing, action)) = self.stuck().or_else(|| self.hole()) {
+            if let Signing::Replacement { nonce, cancels: true } = signing
+                && let Some(open) = self.open.get_mut(&nonce)
+            {
+                open.given_up |= open.is_refused();
+            }
             self.signing = Some(signing);
             self.actions.push(action);
             return;
@@ -540,18 +610,18 @@ impl SignerMachine {
     fn stuck(&self) -> Option<(Signing, SignerAction)> {
         let (&nonce, open) = self.open.first_key_value()?;
         let last = open.attempts.last()?;
-        let waited = self.now.millis_since(last.signed) >= self.limits.stuck_millis;
+        let refused = open.is_refused() && !last.cancels;
+        let waited = refused || self.now.millis_since(last.signed) >= self.limits.stuck_millis;
         // Behind a hole no bid helps, and a nonce that the chain moved past is not to be had any more.
         let due = self.next_final? == nonce && open.attempts.len() < self.limits.nonce_attempts.max(1) as usize;
         if !waited || !due {
             return None;
         }
-        let cancels = open.withdrawn || open.purpose.is_none() || last.cancels;
+        let cancels = open.withdrawn || open.purpose.is_none() || last.cancels || refused;
         let messages = (!cancels).then(|| open.messages.clone());
-        Some((
-            Signing::Replacement { nonce, cancels },
-            SignerAction::Sign { nonce, messages, replaces: Some(last.bid) },
-        ))
+        // What no node took need not be outbid.
+        let replaces = (!refused).then_some(last.bid);
+        Some((Signing::Replacement { nonce, cancels }, SignerAction::Sign { nonce, messages, replaces }))
     }
 
     /// A nonce that the chain still asks for, although it was said to be used.
@@ -619,9 +689,15 @@ impl Open {
             asked: attempts.len().saturating_sub(1),
             sending: false,
             send: Retry::default(),
+            refused: 0,
+            given_up: false,
             unknown: vec![0; attempts.len()],
             attempts,
         }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refused >= SENDINGS_REFUSED
     }
 
     fn last_number(&self) -> Option<u32> {
@@ -638,63 +714,4 @@ fn is_batch(purpose: &Purpose, batch: &BatchId) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::End;
-
-    fn machine(last_nonce: Option<u64>) -> SignerMachine {
-        let id = SignerId { chain: "a".to_owned(), account: "x".to_owned() };
-        let start = SignerStart { last_nonce, ..SignerStart::default() };
-        SignerMachine::new(id, Limits::default(), 1, start, UnixMillis::new(0))
-    }
-
-    fn submission(path: &str, batch: u64) -> SignerEvent {
-        let path = path.parse().expect("a path id");
-        let purpose = Purpose { path, host: End::A, batch, update: None, items: Vec::new() };
-        SignerEvent::Submit(Submission { purpose, messages: vec![1] })
-    }
-
-    fn signed_nonce(actions: &[SignerAction]) -> Option<u64> {
-        actions.iter().find_map(|action| match action {
-            SignerAction::Sign { nonce, .. } => Some(*nonce),
-            _ => None,
-        })
-    }
-
-    #[test]
-    fn a_nonce_comes_from_the_chain_or_the_outbox_whichever_is_further() {
-        for (last, counted, expected) in [(None, 0, 0), (None, 7, 7), (Some(3), 9, 9), (Some(9), 3, 10)] {
-            let mut machine = machine(last);
-            assert_eq!(signed_nonce(&machine.handle(submission("p", 1), UnixMillis::new(0))), None, "not counted yet");
-            let event = SignerEvent::Nonces { next_final: counted, balance: 0 };
-            assert_eq!(signed_nonce(&machine.handle(event, UnixMillis::new(1))), Some(expected));
-        }
-    }
-
-    #[test]
-    fn a_transaction_is_stored_before_it_is_sent() {
-        let mut machine = machine(None);
-        machine.handle(SignerEvent::Nonces { next_final: 0, balance: 0 }, UnixMillis::new(0));
-        machine.handle(submission("p", 1), UnixMillis::new(0));
-        let bid = Bid::Legacy { gas_price: 0 };
-        let signed = SignerEvent::Signed { nonce: 0, hash: [1; 32], raw: vec![2], bid, gas_limit: 1 };
-        let actions = machine.handle(signed, UnixMillis::new(1));
-        let position = |wanted: fn(&SignerAction) -> bool| actions.iter().position(wanted);
-        let stored = position(|action| matches!(action, SignerAction::Persist(_)));
-        let sent = position(|action| matches!(action, SignerAction::Broadcast { .. }));
-        assert!(stored.is_some() && sent.is_some() && stored < sent, "{actions:?}");
-    }
-
-    #[test]
-    fn paths_take_turns() {
-        let mut machine = machine(None);
-        for batch in 1..=3 {
-            machine.handle(submission("busy", batch), UnixMillis::new(0));
-        }
-        machine.handle(submission("calm", 1), UnixMillis::new(0));
-        let order: Vec<String> = std::iter::from_fn(|| machine.next_submission())
-            .map(|submission| submission.purpose.path.to_string())
-            .collect();
-        assert_eq!(order, ["busy", "calm", "busy", "busy"]);
-    }
-}
+mod tests;

@@ -207,6 +207,11 @@ impl Retry {
         }
     }
 
+    /// The clock was set back by so much.
+    pub(crate) const fn move_back(&mut self, millis: u64) {
+        self.next = self.next.minus_millis(millis);
+    }
+
     pub(crate) fn failed(&mut self, limits: &Limits, seed: u64, key: u64, now: UnixMillis) {
         self.tries = self.tries.saturating_add(1);
         self.next = now.plus_millis(back_off_millis(limits, seed, key, self.tries));

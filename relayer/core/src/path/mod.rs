@@ -146,7 +146,10 @@ impl PathMachine {
             }
         }
         let directions = [(Direction::AToB, start_a), (Direction::BToA, start_b)].map(|(direction, start)| {
-            let rows = start.pending.into_iter().map(|row| {
+            // No wait is longer than this: what is planned for later was planned by a clock that was wrong.
+            let latest = now.plus_millis(limits.back_off_last_millis.max(limits.event_patience_millis));
+            let rows = start.pending.into_iter().map(|mut row| {
+                row.next_try = row.next_try.min(latest);
                 let batch = batches.get(&(direction, row.sequence)).copied();
                 (row.sequence, Entry::remembered(row, batch))
             });
@@ -209,7 +212,9 @@ impl PathMachine {
     /// Takes an event and says what is to be done. Actions are to be started in order; what comes after a `Persist`
     /// must not start before it is durable.
     pub fn handle(&mut self, event: Event, now: UnixMillis) -> Vec<Action> {
-        // A clock that is set back must not keep anything from being due.
+        if now < self.now {
+            self.clock_was_set_back(self.now.millis_since(now));
+        }
         self.now = now;
         match event {
             Event::Tick => {}
@@ -233,6 +238,22 @@ impl PathMachine {
             self.ask_for_batch(end);
         }
         self.flush()
+    }
+
+    /// What was planned is moved with the clock, so that everything waits as long as it was to wait.
+    fn clock_was_set_back(&mut self, millis: u64) {
+        for state in &mut self.ends {
+            let retries =
+                [&mut state.read, &mut state.verify, &mut state.look, &mut state.client_read, &mut state.prepare];
+            retries.into_iter().for_each(|retry| retry.move_back(millis));
+            state.client_expected = state.client_expected.map(|(height, until)| (height, until.minus_millis(millis)));
+        }
+        for state in &mut self.directions {
+            state.gap.move_back(millis);
+            for entry in state.rows.values_mut() {
+                entry.row.next_try = entry.row.next_try.minus_millis(millis);
+            }
+        }
     }
 
     /// Everything that has to be remembered, in one list, before everything that is to be done.
