@@ -31,6 +31,9 @@ pub struct Limits {
     pub look_packets: u32,
     /// The most missing packets that are asked for at the same time, for each direction.
     pub missing_packets: u32,
+    /// The most packets that were told of and are not proven, for each direction: beyond that no more events are read
+    /// until some are proven, or found to be made up.
+    pub announced_packets: u32,
     /// The first delay after a failure, in milliseconds; it doubles with every further one.
     pub back_off_first_millis: u64,
     /// The longest delay after failures, in milliseconds.
@@ -73,6 +76,7 @@ impl Default for Limits {
             event_blocks: 512,
             look_packets: 200,
             missing_packets: 64,
+            announced_packets: 20_000,
             back_off_first_millis: 250,
             back_off_last_millis: 60_000,
             event_patience_millis: 2_000,

@@ -297,11 +297,19 @@ impl PathMachine {
         }
     }
 
+    /// Packets that were told of and are not proven.
+    fn announced(&self, direction: Direction) -> u64 {
+        let counts = PacketState::ALL.iter().zip(self.directions[index(direction)].counts);
+        counts.filter(|(state, _)| **state == PacketState::Announced).map(|(_, count)| count).sum()
+    }
+
     pub(super) fn ask_for_reads(&mut self) {
         let (now, blocks) = (self.now, self.limits.event_blocks.max(1));
         for end in End::BOTH {
+            let room = self.announced(Direction::from_source(end)) < u64::from(self.limits.announced_packets.max(1));
             let state = self.end(end);
             if let Some(head) = state.head
+                && room
                 && let Some(from) = state.cursor.next()
                 && head.height >= from
                 && !state.reading

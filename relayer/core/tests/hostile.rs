@@ -1,0 +1,88 @@
+//! A path whose nodes tell whatever they like, and whose clock does what it likes.
+
+use light_client::{ClientId, Height, Packet, Payload, Sequence, Timestamp};
+use relayer_core::{
+    Action, Direction, DirectionStart, End, Event, Failure, Head, Limits, Observed, PacketRow, PathMachine, PathStart,
+    Task, UnixMillis,
+};
+
+fn machine(limits: Limits, start: PathStart, now: UnixMillis) -> PathMachine {
+    let client: ClientId = "qbft-0".parse().expect("a client id");
+    let path = "a-b".parse().expect("a path id");
+    PathMachine::new(path, [client.clone(), client], limits, 1, start, now)
+}
+
+fn head(height: u64) -> Head {
+    Head { height: Height::new(height), time: Timestamp::from_unix_seconds(1_700_000_000 + height) }
+}
+
+fn packet(sequence: u64) -> Packet {
+    let client: ClientId = "qbft-0".parse().expect("a client id");
+    let payload = Payload {
+        source_port: "receipt".to_owned(),
+        destination_port: "receipt".to_owned(),
+        version: "wr-1".to_owned(),
+        encoding: "application/x-solidity-abi".to_owned(),
+        value: vec![1; 32],
+    };
+    Packet {
+        sequence: Sequence::try_from(sequence).expect("from 1"),
+        source_client: client.clone(),
+        destination_client: client,
+        timeout_seconds: 1_800_000_000,
+        payloads: vec![payload],
+    }
+}
+
+#[test]
+fn packets_that_a_node_makes_up_do_not_fill_the_memory() {
+    let limits = Limits { announced_packets: 500, ..Limits::default() };
+    let mut machine = machine(limits.clone(), PathStart::default(), UnixMillis::new(0));
+    let (mut sequence, mut height) = (0, 1_000_000);
+    let mut reads = 0;
+    for tick in 0..2_000_u64 {
+        height += 1;
+        let mut events = vec![Event::Tick, Event::Head(End::A, head(height))];
+        while let Some(event) = events.pop() {
+            for action in machine.handle(event, UnixMillis::new(tick * 100)) {
+                if let Action::ReadEvents { end: End::A, from, to } = action {
+                    reads += 1;
+                    let told = (1..=100).map(|number| Observed::Sent { height: to, packet: packet(sequence + number) });
+                    events.push(Event::Events { end: End::A, from, to, events: told.collect() });
+                    sequence += 100;
+                }
+            }
+        }
+    }
+    assert!(reads > 0);
+    // What one answer holds may come on top.
+    assert!(machine.pending() <= limits.announced_packets as usize + 100, "{} packets kept", machine.pending());
+}
+
+#[test]
+fn a_clock_set_back_holds_nothing_up() {
+    let mut machine = machine(Limits::default(), PathStart::default(), UnixMillis::new(10_000_000_000));
+    let asks = |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::ReadClient(End::A)));
+    assert!(asks(&machine.handle(Event::Tick, UnixMillis::new(10_000_000_000))));
+    let failed = Event::Failed(Task::Client(End::A), Failure::Transient);
+    machine.handle(failed, UnixMillis::new(10_000_000_100));
+    // An hour back: it is tried again as soon as it would have been.
+    let back = 10_000_000_000 - 3_600_000;
+    machine.handle(Event::Tick, UnixMillis::new(back));
+    assert!(asks(&machine.handle(Event::Tick, UnixMillis::new(back + 1_000))));
+}
+
+#[test]
+fn a_packet_planned_by_a_wrong_clock_is_tried_all_the_same() {
+    // A clock that was years ahead planned the next try; it was set right while the relayer did not run.
+    let sequence = Sequence::FIRST;
+    let row = PacketRow::missing(sequence, UnixMillis::new(1_900_000_000_000));
+    let direction = DirectionStart { pending: vec![row], ..DirectionStart::default() };
+    let start = PathStart { directions: [direction, DirectionStart::default()], ..PathStart::default() };
+    let now = 1_800_000_000_000;
+    let mut machine = machine(Limits::default(), start, UnixMillis::new(now));
+    machine.handle(Event::Tick, UnixMillis::new(now));
+    let actions = machine.handle(Event::Tick, UnixMillis::new(now + Limits::default().back_off_last_millis));
+    let finds = |action: &Action| matches!(action, Action::Find { direction: Direction::AToB, sequence: s, .. } if *s == sequence);
+    assert!(actions.iter().any(finds), "{actions:?}");
+}
