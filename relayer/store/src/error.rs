@@ -30,6 +30,14 @@ pub enum StoreError {
         /// What was found.
         found: String,
     },
+    /// The database goes by several names, and its log and its lock by only one of them.
+    #[error("{path}: expected one name for the database, found {found} hard links: remove all but one")]
+    SeveralNames {
+        /// The database.
+        path: String,
+        /// How many names it has.
+        found: u64,
+    },
     /// The SQLite library is too old to be trusted with several connections.
     #[error("sqlite: expected version {expected} or later, found {found}")]
     SqliteVersion {

@@ -1,8 +1,8 @@
+use super::file::DatabaseFile;
 use crate::StoreError;
 use std::{
     fs::{File, TryLockError},
     io::{Read as _, Seek as _, Write as _},
-    path::{Path, PathBuf},
 };
 
 /// The longest text that is read as the name of a lock's owner, in bytes.
@@ -18,8 +18,8 @@ pub(super) struct DatabaseLock {
 
 impl DatabaseLock {
     /// Locks the file beside the database and writes into it who holds it.
-    pub(super) fn take(database: &Path, owner: &str) -> Result<Self, StoreError> {
-        let path = lock_path(database);
+    pub(super) fn take(database: &DatabaseFile, owner: &str) -> Result<Self, StoreError> {
+        let path = database.beside(".lock");
         let failed = |operation| {
             let path = path.display().to_string();
             move |source| StoreError::File { path, operation, source }
@@ -38,7 +38,7 @@ impl DatabaseLock {
                 let read = (&file).take(MAX_OWNER_BYTES).read_to_string(&mut owner);
                 let named = read.is_ok() && !owner.trim().is_empty();
                 let owner = if named { owner.trim().to_owned() } else { "another process".to_owned() };
-                return Err(StoreError::InUse { path: database.display().to_string(), owner });
+                return Err(StoreError::InUse { path: database.path().display().to_string(), owner });
             }
             Err(TryLockError::Error(source)) => return Err(failed("locking")(source)),
         }
@@ -48,10 +48,4 @@ impl DatabaseLock {
         writeln!(file, "{owner}").map_err(failed("writing the lock"))?;
         Ok(Self { _file: file })
     }
-}
-
-fn lock_path(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
 }

@@ -1,12 +1,16 @@
 //! SQLite: one file, one relayer.
 
+mod file;
 mod lock;
+#[cfg(test)]
+mod plans;
 mod read;
 mod value;
 mod write;
 
 use crate::{AttemptView, Guard, PacketQuery, PacketView, Store, StoreError};
 use async_trait::async_trait;
+use file::DatabaseFile;
 use light_client::{Packet, Sequence};
 use lock::DatabaseLock;
 use relayer_core::{
@@ -14,7 +18,7 @@ use relayer_core::{
     Write, decide_lease,
 };
 use sqlx::{
-    Row as _, SqliteConnection, SqlitePool,
+    ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -45,6 +49,12 @@ const GET_APPLICATION_ID: &str = "PRAGMA application_id";
 // 0x4c474854 in decimal: a pragma takes no parameters.
 const SET_APPLICATION_ID: &str = "PRAGMA application_id = 1279739988";
 const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_schema";
+const RECORD: &str = "SELECT count(*) AS tables FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+const MIGRATED: &str = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
+/// What SQLite answers to a file that is none of its own.
+///
+/// Source: SQLite's result codes, `SQLITE_NOTADB`.
+const NOT_A_DATABASE: &str = "26";
 const RELEASE_ALL: &str = "UPDATE leases SET expires_millis = 0";
 const LEASE: &str = "SELECT owner, expires_millis, fence FROM leases WHERE name = $1";
 const PUT_LEASE: &str = "INSERT INTO leases (name, owner, expires_millis, fence) VALUES ($1, $2, $3, $4) \
@@ -83,16 +93,23 @@ impl SqliteStore {
     /// [`StoreError::InUse`] when another relayer has it open, [`StoreError::NewerVersion`] and
     /// [`StoreError::Foreign`] when it is not one that this version can use; the file is not changed then.
     pub async fn open(file: &Path, owner: &str) -> Result<Self, StoreError> {
-        let lock = DatabaseLock::take(file, owner)?;
-        let options = options(file).create_if_missing(true);
+        let found = DatabaseFile::find(file)?;
+        let lock = DatabaseLock::take(&found, owner)?;
+        // Looked at first, and by a connection that cannot write: the writer's first act is to change the journal's mode.
+        if found.has_content() {
+            check(probe(found.path(), found.is_complete()), file).await?;
+        }
+        let options = options(found.path()).create_if_missing(true);
         let writer = SqlitePoolOptions::new()
+            // Nothing lies between us and the file that could break a connection, and asking costs changes of threads.
+            .test_before_acquire(false)
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
             .await
             .map_err(failed("opening the database"))?;
-        check(&writer, file).await?;
+        check_library(&writer).await?;
         migrate(&writer, file).await?;
         // Whoever held a lease is gone: its process could not have outlived the lock.
         sqlx::query(RELEASE_ALL).execute(&writer).await.map_err(failed("releasing leases"))?;
@@ -105,8 +122,9 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; and when there is no such file.
     pub async fn look(file: &Path) -> Result<Self, StoreError> {
-        let readers = readers(options(file).read_only(true)).await?;
-        check(&readers, file).await?;
+        let found = DatabaseFile::find(file)?;
+        check(probe(found.path(), false), file).await?;
+        let readers = readers(options(found.path())).await?;
         let writer = readers.clone();
         Ok(Self { writer, readers, file: file.to_owned(), ids: Mutex::default(), _lock: None })
     }
@@ -291,6 +309,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
 
 async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
     SqlitePoolOptions::new()
+        .test_before_acquire(false)
         .max_connections(READERS)
         .min_connections(0)
         .connect_with(options.create_if_missing(false).read_only(true))
@@ -298,39 +317,68 @@ async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError
         .map_err(failed("opening the database to read"))
 }
 
-/// Refuses a library that is too old, and a file that is not a relayer's or is newer than this relayer.
-async fn check(pool: &SqlitePool, file: &Path) -> Result<(), StoreError> {
-    let operation = "looking at the database";
-    let row = sqlx::query(VERSION).fetch_one(pool).await.map_err(failed(operation))?;
+/// A connection that leaves everything as it is; `complete` when no log is left to be read with the file, so that SQLite
+/// need not even make its own files beside it.
+fn probe(file: &Path, complete: bool) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(file).read_only(true).immutable(complete).busy_timeout(BUSY_TIMEOUT)
+}
+
+/// Refuses a file that is not a relayer's or is newer than this relayer.
+async fn check(probe: SqliteConnectOptions, file: &Path) -> Result<(), StoreError> {
+    let foreign = |found: String| StoreError::Foreign { path: file.display().to_string(), found };
+    let failed = |error: sqlx::Error| match error {
+        sqlx::Error::Database(error) if error.code().as_deref() == Some(NOT_A_DATABASE) => {
+            foreign("a file that is not SQLite's".to_owned())
+        }
+        error => failed("looking at the database")(error),
+    };
+    let mut connection = probe.connect().await.map_err(&failed)?;
+    let row = sqlx::query(GET_APPLICATION_ID).fetch_one(&mut connection).await.map_err(&failed)?;
+    let application: i64 = row.try_get(0).map_err(&failed)?;
+    let row = sqlx::query(TABLES).fetch_one(&mut connection).await.map_err(&failed)?;
+    let tables: i64 = value::column(&row, "tables")?;
+    // A relayer that was killed while it made its database may have got to any of these points.
+    if application != APPLICATION_ID && (application != 0 || tables > 0) {
+        return Err(foreign(format!("application id {application} and {tables} tables")));
+    }
+    if tables > 0 {
+        let row = sqlx::query(RECORD).fetch_one(&mut connection).await.map_err(&failed)?;
+        if value::column::<i64>(&row, "tables")? == 0 {
+            return Err(foreign("no record of its migrations".to_owned()));
+        }
+        let migrated = sqlx::query(MIGRATED).fetch_all(&mut connection).await.map_err(&failed)?;
+        let expected = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        for row in &migrated {
+            let found: i64 = value::column(row, "version")?;
+            if found > expected {
+                return Err(StoreError::NewerVersion { path: file.display().to_string(), expected, found });
+            }
+            let checksum: &[u8] = value::column(row, "checksum")?;
+            let ours = MIGRATIONS.iter().find(|migration| migration.version == found);
+            if ours.is_none_or(|migration| *migration.checksum != *checksum) {
+                return Err(foreign(format!("another migration {found} than this relayer has")));
+            }
+        }
+    }
+    connection.close().await.map_err(&failed)
+}
+
+/// Refuses a library that is too old.
+async fn check_library(pool: &SqlitePool) -> Result<(), StoreError> {
+    let row = sqlx::query(VERSION).fetch_one(pool).await.map_err(failed("asking for SQLite's version"))?;
     let version: String = value::column(&row, "version")?;
     if numbers(&version) < numbers(OLDEST_SQLITE) {
         return Err(StoreError::SqliteVersion { expected: OLDEST_SQLITE, found: version });
-    }
-    let path = || file.display().to_string();
-    let row = sqlx::query(GET_APPLICATION_ID).fetch_one(pool).await.map_err(failed(operation))?;
-    let application: i64 = row.try_get(0).map_err(failed(operation))?;
-    let row = sqlx::query(TABLES).fetch_one(pool).await.map_err(failed(operation))?;
-    let tables: i64 = value::column(&row, "tables")?;
-    if tables > 0 && application != APPLICATION_ID {
-        return Err(StoreError::Foreign {
-            path: path(),
-            found: format!("application id {application} and {tables} tables"),
-        });
-    }
-    if tables > 0 {
-        let newest = "SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations";
-        let row = sqlx::query(newest).fetch_one(pool).await.map_err(failed(operation))?;
-        let found: i64 = value::column(&row, "version")?;
-        let expected = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        if found > expected {
-            return Err(StoreError::NewerVersion { path: path(), expected, found });
-        }
     }
     Ok(())
 }
 
 async fn migrate(writer: &SqlitePool, file: &Path) -> Result<(), StoreError> {
-    sqlx::query(SET_APPLICATION_ID).execute(writer).await.map_err(failed("marking the database"))?;
+    let operation = "marking the database";
+    let row = sqlx::query(GET_APPLICATION_ID).fetch_one(writer).await.map_err(failed(operation))?;
+    if row.try_get::<i64, _>(0).map_err(failed(operation))? != APPLICATION_ID {
+        sqlx::query(SET_APPLICATION_ID).execute(writer).await.map_err(failed(operation))?;
+    }
     MIGRATIONS.run(writer).await.map_err(|error| match error {
         MigrateError::VersionMismatch(version) => StoreError::Foreign {
             path: file.display().to_string(),

@@ -14,26 +14,44 @@ use sqlx::sqlite::SqliteRow;
 use std::collections::BTreeMap;
 
 const PATH: &str = "SELECT id, last_batch FROM paths WHERE name = $1";
-const PENDING: &str = "SELECT * FROM packets WHERE path = $1 AND state IN ('missing', 'announced', 'sent', 'delivered') \
-     ORDER BY direction, sequence";
+// Left to itself, SQLite prefers the primary key, and reads every packet that the path ever had.
+pub(super) const PENDING: &str = "SELECT * FROM packets INDEXED BY packets_pending WHERE path = $1 \
+     AND state IN ('missing', 'announced', 'sent', 'delivered') ORDER BY direction, sequence";
 const KNOWN_THROUGH: &str = "SELECT direction, known_through FROM directions WHERE path = $1";
 const KNOWN_BEYOND: &str = "SELECT sequence FROM packets WHERE path = $1 AND direction = $2 AND sequence > $3 \
      AND state IN ('sent', 'delivered', 'acknowledged', 'timed-out') ORDER BY sequence";
 const COUNTS: &str = "SELECT direction, state, count FROM packet_counts WHERE path = $1";
 const CURSORS: &str = "SELECT end, height FROM cursors WHERE path = $1";
 const VIEWS: &str = "SELECT end, height, time_seconds, time_nanos, client, consensus FROM views WHERE path = $1";
-const OPEN_OF_PATH: &str = "SELECT signer, nonce, host, batch, update_height FROM nonces \
+pub(super) const OPEN_OF_PATH: &str = "SELECT signer, nonce, host, batch, update_height FROM nonces \
      WHERE path = $1 AND outcome = 'open' AND reopened = 0 ORDER BY batch";
 const ITEMS: &str =
     "SELECT direction, sequence, step FROM nonce_items WHERE signer = $1 AND nonce = $2 ORDER BY position";
 const SIGNER: &str = "SELECT id, last_nonce FROM signers WHERE chain = $1 AND account = $2";
-const OPEN_OF_SIGNER: &str = "SELECT nonces.nonce AS nonce, host, batch, update_height, messages, reopened, \
+pub(super) const OPEN_OF_SIGNER: &str = "SELECT nonces.nonce AS nonce, host, batch, update_height, messages, reopened, \
      paths.name AS path_name FROM nonces LEFT JOIN paths ON paths.id = nonces.path \
      WHERE signer = $1 AND outcome = 'open' ORDER BY nonces.nonce";
 const CLOSED: &str = "SELECT nonce, (SELECT coalesce(max(number), 0) FROM attempts WHERE attempts.signer = nonces.signer \
      AND attempts.nonce = nonces.nonce) AS number FROM nonces WHERE signer = $1 AND outcome <> 'open' \
      ORDER BY nonce DESC LIMIT $2";
 const ATTEMPTS: &str = "SELECT * FROM attempts WHERE signer = $1 AND nonce = $2 ORDER BY number";
+/// Every query that a machine's start makes.
+#[cfg(test)]
+pub(super) const STARTS: &[&str] = &[
+    PATH,
+    PENDING,
+    KNOWN_THROUGH,
+    KNOWN_BEYOND,
+    COUNTS,
+    CURSORS,
+    VIEWS,
+    OPEN_OF_PATH,
+    ITEMS,
+    SIGNER,
+    OPEN_OF_SIGNER,
+    CLOSED,
+    ATTEMPTS,
+];
 const BODIES: &str = "SELECT sequence, body AS bytes FROM packet_bodies WHERE path = $1 AND direction = $2 \
      AND sequence IN (SELECT value FROM json_each($3))";
 const ACKNOWLEDGEMENTS: &str = "SELECT sequence, bytes FROM acknowledgements WHERE path = $1 AND direction = $2 \
