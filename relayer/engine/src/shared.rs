@@ -55,7 +55,8 @@ struct PathTold {
 #[derive(Clone)]
 struct SignerTold {
     report: SignerReport,
-    note: Option<String>,
+    /// What failed last, and why.
+    note: Option<(&'static str, String)>,
 }
 
 impl Shared {
@@ -163,9 +164,17 @@ impl Shared {
         told.signers.insert(id.clone(), SignerTold { report, note });
     }
 
-    pub(crate) fn signer_note(&self, id: &SignerId, note: Option<String>) {
+    /// Something of a signer's did not succeed.
+    pub(crate) fn signer_failed(&self, id: &SignerId, operation: &'static str, error: String) {
         if let Some(signer) = self.told().signers.get_mut(id) {
-            signer.note = note;
+            signer.note = Some((operation, error));
+        }
+    }
+
+    /// Something of a signer's succeeded: no trouble is left but that of an operation that this says nothing of.
+    pub(crate) fn signer_succeeded(&self, id: &SignerId, but: Option<&'static str>) {
+        if let Some(signer) = self.told().signers.get_mut(id) {
+            signer.note.take_if(|(operation, _)| but != Some(*operation));
         }
     }
 
@@ -197,7 +206,7 @@ impl Shared {
             included: signer.report.included,
             replaced: signer.report.replaced,
             balance: signer.report.balance.map(|balance| balance.to_string()),
-            note: signer.note.clone(),
+            note: signer.note.as_ref().map(|(operation, error)| format!("{operation}: {error}")),
         };
         StatusSnapshot {
             time_millis: now,

@@ -7,8 +7,8 @@ use crate::{
 };
 use adapter::{AdapterError, ChainWriter, FeeBid, FeeBump, Outcome, SignedTransaction, TransactionHash};
 use relayer_core::{
-    Attempt, BatchId, BatchOutcome, Bid, Event, Failure, Limits, NonceEnd, PathId, Purpose, SignerAction, SignerEvent,
-    SignerId, SignerMachine, SignerTask, Step, TransactionOutcome, Write,
+    Alert, Attempt, BatchId, BatchOutcome, Bid, Event, Failure, Limits, NonceEnd, PathId, Purpose, SignerAction,
+    SignerEvent, SignerId, SignerMachine, SignerTask, Step, TransactionOutcome, Write,
 };
 use relayer_store::{Guard, Store, StoreError};
 use std::{
@@ -23,6 +23,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
+/// The operation that a chain without enough funds refuses.
+const SENDING: &str = "sending a transaction";
 const REPORT: Duration = Duration::from_millis(200);
 
 pub(crate) struct SignerLoop {
@@ -144,8 +146,16 @@ impl SignerLoop {
                     }
                     SignerAction::Finish(batch, outcome) => self.finish(batch, outcome).await,
                     SignerAction::Alert(alert) => {
-                        let message = format!("{}: {alert:?}", self.id);
-                        tracing::warn!(signer = %self.id, ?alert, "alert");
+                        let message = match alert {
+                            Alert::NonceLost(nonce) => {
+                                format!(
+                                    "nonce {nonce} of {} was used by something else: does another program send from it?",
+                                    self.id
+                                )
+                            }
+                            other => format!("{}: {other:?}", self.id),
+                        };
+                        tracing::warn!(signer = %self.id, message, "alert");
                         self.shared.notify(Notice::Alert { path: None, chain: Some(self.id.chain.clone()), message });
                     }
                     action => {
@@ -237,8 +247,14 @@ impl Call {
     async fn perform(self, task: SignerTask, action: SignerAction) -> SignerEvent {
         match self.attempt(action).await {
             Ok(event) => {
-                if matches!(event, SignerEvent::Signed { .. } | SignerEvent::Nonces { .. }) {
-                    self.shared.signer_note(&self.id, None);
+                match event {
+                    // That the chain answers says nothing of what it refuses to take.
+                    SignerEvent::Nonces { .. } => self.shared.signer_succeeded(&self.id, Some(SENDING)),
+                    SignerEvent::Signed { .. } | SignerEvent::Sent(..) => self.shared.signer_succeeded(&self.id, None),
+                    SignerEvent::Outcome(_, _, TransactionOutcome::Included { .. }) => {
+                        self.shared.signer_succeeded(&self.id, None);
+                    }
+                    _ => {}
                 }
                 event
             }
@@ -275,7 +291,7 @@ impl Call {
             SignerAction::Broadcast { nonce, attempt } => {
                 let number = attempt.number;
                 let signed = signed_of(nonce, attempt);
-                self.call("sending a transaction", self.writer.broadcast(&signed)).await?;
+                self.call(SENDING, self.writer.broadcast(&signed)).await?;
                 Ok(SignerEvent::Sent(nonce, number))
             }
             SignerAction::ReadOutcome { nonce, number, hash } => {
@@ -305,7 +321,7 @@ impl Call {
         let failure = match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => {
-                self.shared.signer_note(&self.id, Some(with_causes(&error)));
+                self.shared.signer_failed(&self.id, operation, with_causes(&error));
                 self.shared.failed(&self.id.chain, operation, &error)
             }
             Err(_) => self.shared.late(&self.id.chain, operation),

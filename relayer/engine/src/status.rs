@@ -163,7 +163,7 @@ pub struct SignerStatus {
     pub replaced: u64,
     /// Funds, decimal, in the chain's smallest unit.
     pub balance: Option<String>,
-    /// The last error of this signer.
+    /// What keeps this signer from its work: what failed last, unless it has succeeded since.
     pub note: Option<String>,
 }
 
