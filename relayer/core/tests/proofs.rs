@@ -2,8 +2,8 @@
 
 use light_client::{Height, Packet, Payload, Sequence, Status, Timestamp};
 use relayer_core::{
-    Action, BatchOutcome, Direction, End, Event, Head, HostedClient, Limits, Observed, PacketRow, PacketState,
-    PathMachine, PathStart, Question, Step, Trusted, UnixMillis, Wanted, Write,
+    Action, BatchOutcome, Call, Direction, End, Event, Head, HostedClient, Item, Limits, Observed, PacketRow,
+    PacketState, PathMachine, PathStart, Prepared, Question, Step, Trusted, UnixMillis, Wanted, Write,
 };
 
 const DIRECTION: Direction = Direction::AToB;
@@ -12,6 +12,9 @@ const SEQUENCE: Sequence = Sequence::FIRST;
 struct Run {
     machine: PathMachine,
     now: u64,
+    /// Batches that it asked for.
+    asked: Vec<(End, u64, Vec<Item>)>,
+    carried: usize,
 }
 
 impl Run {
@@ -20,7 +23,8 @@ impl Run {
         let start = PathStart { views: [Some(trusted(10)), Some(trusted(10))], ..PathStart::default() };
         let now = 1_700_000_000_000;
         let id = "shfe-to-bank".parse().unwrap();
-        Self { machine: PathMachine::new(id, clients, Limits::default(), 1, start, UnixMillis::new(now)), now }
+        let machine = PathMachine::new(id, clients, Limits::default(), 1, start, UnixMillis::new(now));
+        Self { machine, now, asked: Vec::new(), carried: 0 }
     }
 
     /// What an event leads to being remembered: the packet's rows and the steps said to be done.
@@ -28,7 +32,14 @@ impl Run {
         self.now += 10;
         let (mut rows, mut steps) = (Vec::new(), Vec::new());
         for action in self.machine.handle(event, UnixMillis::new(self.now)) {
-            let Action::Persist(writes) = action else { continue };
+            let writes = match action {
+                Action::Persist(writes) => writes,
+                Action::Prepare { host, batch, items, .. } => {
+                    self.asked.push((host, batch, items));
+                    continue;
+                }
+                _ => continue,
+            };
             for write in writes {
                 match write {
                     Write::Packet { row, .. } => rows.push(row),
@@ -37,6 +48,32 @@ impl Run {
                     _ => {}
                 }
             }
+        }
+        (rows, steps)
+    }
+
+    /// Makes the batches that it asked for, of the steps whose claims hold in this state, and says that each is in a block.
+    fn carry(&mut self, state: PacketState) -> (Vec<PacketRow>, Vec<(Step, Height)>) {
+        let (mut rows, mut steps) = (Vec::new(), Vec::new());
+        for (host, batch, items) in std::mem::take(&mut self.asked) {
+            let height = Height::new(12);
+            let holds = |item: &Item| item.step == Step::Receive || state >= PacketState::Delivered;
+            let (items, disproven): (Vec<Item>, Vec<Item>) = items.into_iter().partition(holds);
+            let prepared = Prepared {
+                messages: vec![1],
+                calls: items.iter().map(|item| Call::Packets(item.step, vec![item.sequence])).collect(),
+                height,
+                time: trusted(12).time,
+                disproven,
+                evidence: Vec::new(),
+            };
+            let outcome = BatchOutcome::Included { height, success: true, failed: Vec::new() };
+            for event in [Event::Prepared { host, batch, prepared }, Event::Finished { host, batch, outcome }] {
+                let (more_rows, more_steps) = self.tell(event);
+                rows.extend(more_rows);
+                steps.extend(more_steps);
+            }
+            self.carried += items.len();
         }
         (rows, steps)
     }
@@ -111,6 +148,12 @@ fn nothing_moves(run: &mut Run, state: PacketState) {
             assert!(rows.iter().all(|row| row.state == state), "{claim:?} in round {round}: {rows:?}");
             assert!(steps.is_empty(), "{claim:?} in round {round}: {steps:?}");
         }
+        if state >= PacketState::Sent {
+            // A batch that was made rests on a proof that the packet is where it is. Its inclusion is a node's word.
+            let (rows, steps) = run.carry(state);
+            assert!(rows.iter().all(|row| row.state == state), "in a block, it is said, in round {round}: {rows:?}");
+            assert!(steps.is_empty(), "in a block, it is said, in round {round}: {steps:?}");
+        }
     }
 }
 
@@ -139,6 +182,7 @@ fn only_proofs_move_a_packet() {
     assert_eq!(steps, [(Step::Receive, Height::new(14))]);
     nothing_moves(&mut run, PacketState::Delivered);
 
+    assert!(run.carried > 0, "no batch was ever under way");
     let (rows, steps) = run.look(End::A, 15, Question::NoCommitment(DIRECTION, SEQUENCE), false);
     assert!(rows.iter().all(|row| row.state == PacketState::Delivered) && steps.is_empty(), "{rows:?} {steps:?}");
     let (rows, steps) = run.look(End::A, 16, Question::NoCommitment(DIRECTION, SEQUENCE), true);
