@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod link;
+mod nodes;
+mod trust;
 
+use adapter::ChainReader as _;
 use adapter_evm::receipts::{Content, KnownReceipt, Location};
 use link::{Side, facts, linked, node, now};
 use relayer_core::{Limits, PacketState, PathId};
@@ -20,7 +23,7 @@ fn config(sides: &[Side; 2]) -> EngineConfig {
     let [a, b] = sides;
     EngineConfig {
         owner: "test".to_owned(),
-        paths: vec![PathHandles { id: path_id(), a: a.end(), b: b.end() }],
+        paths: vec![PathHandles { id: path_id(), a: a.end.clone(), b: b.end.clone() }],
         limits: Limits { gap_check_millis: 1_000, event_patience_millis: 1_000, ..Limits::default() },
         seed: 1,
         poll_interval: Duration::from_millis(100),
@@ -34,6 +37,10 @@ struct Relayer {
 }
 
 async fn start(sides: &[Side; 2], folder: &Path) -> Relayer {
+    start_with(config(sides), folder).await
+}
+
+async fn start_with(config: EngineConfig, folder: &Path) -> Relayer {
     let store = loop {
         // The one before may still be letting go of the file.
         match SqliteStore::open(&folder.join("relayer.db"), "test").await {
@@ -42,8 +49,7 @@ async fn start(sides: &[Side; 2], folder: &Path) -> Relayer {
             Err(error) => panic!("{error}"),
         }
     };
-    let handle =
-        Engine::start(config(sides), Arc::clone(&store) as Arc<dyn Store>, Arc::new(SystemClock)).await.unwrap();
+    let handle = Engine::start(config, Arc::clone(&store) as Arc<dyn Store>, Arc::new(SystemClock)).await.unwrap();
     Relayer { handle, store }
 }
 
@@ -78,7 +84,8 @@ async fn lock(from: &Side, to: &Side, content: &Content, timeout: u64) {
 }
 
 async fn location(home: &Side, at: &Side, issued: &KnownReceipt) -> Option<Location> {
-    let key = at.receipts.key_of(home.home_ref, issued.content.lineage.uid).await.unwrap();
+    let home_ref = home.receipts.home_ref().await.unwrap();
+    let key = at.receipts.key_of(home_ref, issued.content.lineage.uid).await.unwrap();
     at.receipts.record(key).await.ok().map(|record| record.location)
 }
 
@@ -163,7 +170,8 @@ async fn torn_down_at_any_moment_it_loses_and_doubles_nothing() {
     let relayer = start(&sides, folder.path()).await;
     let packets = relayer.settled(usize::from(RECEIPTS)).await;
     assert!(packets.iter().all(|packet| packet.row.state == PacketState::Acknowledged), "{packets:#?}");
-    assert_eq!(a.next_sequence().await, u64::from(RECEIPTS) + 1);
+    let next = a.chain.reader().unwrap().next_sequence_send(&a.client).await.unwrap();
+    assert_eq!(next.value, u64::from(RECEIPTS) + 1);
     for receipt in &issued {
         assert_eq!(location(a, a, receipt).await, Some(Location::Remote));
         assert_eq!(location(a, b, receipt).await, Some(Location::Live));

@@ -1,0 +1,173 @@
+//! Nodes that do not do as they should: some tell of what never happened, some send nothing on.
+
+use adapter::{
+    AdapterError, At, ChainReader, ChainWriter, FeeBump, Head, HostedClient, Message, Nonces, Outcome, PacketEvent,
+    SignedTransaction, TransactionHash,
+};
+use async_trait::async_trait;
+use light_client::{ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, StorePath};
+use relayer_core::SignerId;
+use relayer_store::{SqliteStore, Store as _};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+/// A node that tells, at every question, of events that never happened; until it is told to stop.
+pub(crate) struct Liar {
+    pub(crate) inner: Arc<dyn ChainReader>,
+    /// What it tells of; the height is always the last one asked for.
+    pub(crate) tale: fn(ClientId, Height) -> Vec<PacketEvent>,
+    pub(crate) client: ClientId,
+    pub(crate) lies: Arc<AtomicBool>,
+}
+
+impl Liar {
+    fn tale(&self, height: Height) -> Vec<PacketEvent> {
+        let lies = self.lies.load(Ordering::SeqCst);
+        if lies { (self.tale)(self.client.clone(), height) } else { Vec::new() }
+    }
+}
+
+#[async_trait]
+impl ChainReader for Liar {
+    fn chain_id(&self) -> &ChainId {
+        self.inner.chain_id()
+    }
+
+    async fn head(&self) -> Result<Head, AdapterError> {
+        self.inner.head().await
+    }
+
+    async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError> {
+        let mut events = self.inner.packet_events(from, to).await?;
+        events.extend(self.tale(to));
+        Ok(events)
+    }
+
+    async fn sent_packet(&self, client: &ClientId, sequence: Sequence) -> Result<Option<At<Packet>>, AdapterError> {
+        self.inner.sent_packet(client, sequence).await
+    }
+
+    async fn written_acknowledgement(
+        &self,
+        client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<At<Vec<u8>>>, AdapterError> {
+        let told = self.tale(Height::new(1)).into_iter().find_map(|event| match event {
+            PacketEvent::Acknowledged { height, acknowledgement, .. } => Some(At { height, value: acknowledgement }),
+            _ => None,
+        });
+        match told {
+            Some(told) => Ok(Some(told)),
+            None => self.inner.written_acknowledgement(client, sequence).await,
+        }
+    }
+
+    async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError> {
+        self.inner.client(id).await
+    }
+
+    async fn consensus_state(&self, id: &ClientId, height: Height) -> Result<At<Option<Vec<u8>>>, AdapterError> {
+        self.inner.consensus_state(id, height).await
+    }
+
+    async fn consensus_heights(&self, id: &ClientId, height: Height) -> Result<At<[Option<Height>; 2]>, AdapterError> {
+        self.inner.consensus_heights(id, height).await
+    }
+
+    async fn value(&self, path: &StorePath) -> Result<At<Option<CommitmentHash>>, AdapterError> {
+        self.inner.value(path).await
+    }
+
+    async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError> {
+        self.inner.next_sequence_send(client).await
+    }
+}
+
+/// A node that takes transactions, sends none of them on, and says that each is in a block; until it is told to stop.
+pub(crate) struct Swallower {
+    pub(crate) inner: Arc<dyn ChainWriter>,
+    pub(crate) swallows: Arc<AtomicBool>,
+    /// Transactions of which it said that they are in a block.
+    pub(crate) said: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl ChainWriter for Swallower {
+    fn signer(&self) -> &str {
+        self.inner.signer()
+    }
+
+    async fn nonces(&self) -> Result<Nonces, AdapterError> {
+        self.inner.nonces().await
+    }
+
+    async fn sign(&self, messages: &[Message], nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign(messages, nonce, fee).await
+    }
+
+    async fn sign_cancel(&self, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign_cancel(nonce, fee).await
+    }
+
+    async fn broadcast(&self, transaction: &SignedTransaction) -> Result<(), AdapterError> {
+        if self.swallows.load(Ordering::SeqCst) { Ok(()) } else { self.inner.broadcast(transaction).await }
+    }
+
+    async fn outcome(&self, hash: TransactionHash) -> Result<Outcome, AdapterError> {
+        if !self.swallows.load(Ordering::SeqCst) {
+            return self.inner.outcome(hash).await;
+        }
+        self.said.fetch_add(1, Ordering::SeqCst);
+        let height = self.inner.nonces().await?.height;
+        Ok(Outcome::Included { height, success: true, gas_used: 1, failed_items: Vec::new() })
+    }
+}
+
+/// A node that looks into the relayer's database at the moment a transaction reaches it.
+pub(crate) struct Witness {
+    pub(crate) inner: Arc<dyn ChainWriter>,
+    pub(crate) chain: String,
+    pub(crate) database: PathBuf,
+    /// For each transaction that came, whether it was in the database already.
+    pub(crate) seen: Arc<Mutex<Vec<bool>>>,
+}
+
+#[async_trait]
+impl ChainWriter for Witness {
+    fn signer(&self) -> &str {
+        self.inner.signer()
+    }
+
+    async fn nonces(&self) -> Result<Nonces, AdapterError> {
+        self.inner.nonces().await
+    }
+
+    async fn sign(&self, messages: &[Message], nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign(messages, nonce, fee).await
+    }
+
+    async fn sign_cancel(&self, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign_cancel(nonce, fee).await
+    }
+
+    async fn broadcast(&self, transaction: &SignedTransaction) -> Result<(), AdapterError> {
+        // As another process would see it: only what is committed.
+        let database = SqliteStore::look(&self.database).await.unwrap();
+        let signer = SignerId { chain: self.chain.clone(), account: self.signer().to_owned() };
+        let open = database.signer(&signer).await.unwrap().open;
+        let stored = open.iter().filter(|open| open.nonce == transaction.nonce).flat_map(|open| &open.attempts);
+        let is_stored = stored.into_iter().any(|attempt| attempt.raw == transaction.raw);
+        database.close().await;
+        self.seen.lock().unwrap().push(is_stored);
+        self.inner.broadcast(transaction).await
+    }
+
+    async fn outcome(&self, hash: TransactionHash) -> Result<Outcome, AdapterError> {
+        self.inner.outcome(hash).await
+    }
+}
