@@ -10,12 +10,14 @@ use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
-use futures::{Stream, stream};
+use futures::{Stream, future::join_all, stream};
 use relayer_store::PacketQuery;
+use serde_json::Value;
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, broadcast::error::RecvError, watch},
-    time::{MissedTickBehavior, interval, sleep},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 /// The most listeners at once.
@@ -27,6 +29,10 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// Things that nobody tells of, like the age of a client, are looked at this often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// What an extension has to say is waited for this long; what comes later is told later. The rest does not wait for it:
+/// a chain that does not answer is what people come to read about.
+const EXTENSION_PATIENCE: Duration = Duration::from_millis(300);
+
 /// What was last told, by name.
 pub(crate) type Told = BTreeMap<&'static str, Arc<str>>;
 
@@ -37,6 +43,7 @@ pub(crate) async fn publish(
     told: watch::Sender<Told>,
 ) {
     let mut notices = backend.notices();
+    let mut extensions: Vec<Asked> = extensions.iter().map(|extension| Asked::new(Arc::clone(extension))).collect();
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -56,7 +63,7 @@ pub(crate) async fn publish(
         if told.receiver_count() == 0 {
             continue;
         }
-        let now = texts(backend.as_ref(), &extensions).await;
+        let now = texts(backend.as_ref(), &mut extensions).await;
         told.send_if_modified(|before| {
             let changed = *before != now;
             if changed {
@@ -74,7 +81,7 @@ pub(crate) async fn publish(
     }
 }
 
-async fn texts(backend: &dyn Backend, extensions: &[Arc<dyn Extension>]) -> Told {
+async fn texts(backend: &dyn Backend, extensions: &mut [Asked]) -> Told {
     let mut told = Told::new();
     let mut tell = |name, json: Result<String, serde_json::Error>| match json {
         Ok(json) => drop(told.insert(name, Arc::from(json))),
@@ -85,10 +92,50 @@ async fn texts(backend: &dyn Backend, extensions: &[Arc<dyn Extension>]) -> Told
         Ok(views) => tell("packets", serde_json::to_string(&views.iter().map(PacketReport::from).collect::<Vec<_>>())),
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "packets could not be read"),
     }
-    for extension in extensions {
-        tell(extension.name(), serde_json::to_string(&extension.data().await));
+    join_all(extensions.iter_mut().map(Asked::ask)).await;
+    for Asked { extension, last, .. } in extensions {
+        if let Some(answer) = last {
+            tell(extension.name(), serde_json::to_string(answer));
+        }
     }
     told
+}
+
+/// An extension that is asked again when it has answered.
+struct Asked {
+    extension: Arc<dyn Extension>,
+    asking: Option<JoinHandle<Value>>,
+    last: Option<Value>,
+}
+
+impl Asked {
+    const fn new(extension: Arc<dyn Extension>) -> Self {
+        Self { extension, asking: None, last: None }
+    }
+
+    /// Waits a moment for what it says now; what it said last stays meanwhile.
+    async fn ask(&mut self) {
+        let extension = &self.extension;
+        let asking = self.asking.get_or_insert_with(|| {
+            let extension = Arc::clone(extension);
+            tokio::spawn(async move { extension.data().await })
+        });
+        if let Ok(answer) = timeout(EXTENSION_PATIENCE, asking).await {
+            self.asking = None;
+            match answer {
+                Ok(answer) => self.last = Some(answer),
+                Err(error) => tracing::error!(name = extension.name(), %error, "an extension failed"),
+            }
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(asking) = &self.asking {
+            asking.abort();
+        }
+    }
 }
 
 /// `/api/events`.

@@ -25,12 +25,14 @@ mod page;
 mod report;
 mod routes;
 mod server;
+mod turns;
 
 pub use backend::Backend;
-pub use connections::MAX_CONNECTIONS;
+pub use connections::{MAX_CONNECTIONS, MAX_QUIET};
 pub use error::ApiError;
 pub use events::MAX_EVENT_STREAMS;
 pub use extension::{Extension, Section};
 pub use packets::{MAX_PACKETS, PacketReport, StepReport, TransactionReport};
 pub use report::{ChainFacts, GovernanceFacts, PendingAct, StatusReport};
 pub use server::{Api, ApiConfig};
+pub use turns::MAX_QUESTIONS;

@@ -4,13 +4,18 @@ use crate::{
     events::{self, Told},
     page::Page,
     routes,
+    turns::InTurn,
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
     task::JoinHandle,
+    time::timeout,
 };
+
+/// How long questions under way may take to be answered once the window closes: nobody may keep the program from ending.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// What the window needs besides what it shows.
 pub struct ApiConfig {
@@ -48,6 +53,7 @@ impl Api {
         let listener = TcpListener::bind(config.listen).await.map_err(in_the_way)?;
         let address = listener.local_addr().map_err(in_the_way)?;
         let extensions: Arc<[Arc<dyn Extension>]> = config.extensions.into();
+        let backend: Arc<dyn Backend> = Arc::new(InTurn::new(backend));
         let (told, _) = watch::channel(Told::new());
         let (closing, is_closing) = watch::channel(false);
         let shared = Shared {
@@ -73,16 +79,21 @@ impl Api {
         self.address
     }
 
-    /// Closes the window once all questions under way are answered.
+    /// Closes the window once all questions under way are answered, or after two seconds.
     ///
     /// # Errors
     /// [`ApiError::Serve`] when the server had stopped by itself.
-    pub async fn stop(self) -> Result<(), ApiError> {
+    pub async fn stop(mut self) -> Result<(), ApiError> {
         self.publisher.abort();
         self.closing.send_replace(true);
-        match self.server.await {
-            Ok(result) => result,
-            Err(error) => Err(ApiError::Serve(std::io::Error::other(error))),
+        match timeout(LAST_ANSWERS, &mut self.server).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(ApiError::Serve(std::io::Error::other(error))),
+            Err(_) => {
+                tracing::debug!("questions that were never finished are left unanswered");
+                self.server.abort();
+                Ok(())
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use light_client::{Assurance, CommitmentHash, Height, Sequence, Status};
 use relayer_api::{
-    Api, ApiConfig, Backend, ChainFacts, Extension, GovernanceFacts, PacketReport, Section, StatusReport,
+    Api, ApiConfig, Backend, ChainFacts, Extension, GovernanceFacts, MAX_QUESTIONS, PacketReport, Section, StatusReport,
 };
 use relayer_core::{Direction, End, PacketRow, PacketState, PathId, UnixMillis, Waiting};
 use relayer_engine::{
@@ -14,7 +14,10 @@ use relayer_store::{AttemptView, PacketQuery, PacketView, StoreError};
 use std::{
     error::Error,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -34,11 +37,19 @@ fn secret() -> String {
 struct Fake {
     status: Mutex<StatusSnapshot>,
     notices: broadcast::Sender<Notice>,
+    /// Questions to the database now, and the most at once so far.
+    asked: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Fake {
     fn new() -> Result<Arc<Self>, Box<dyn Error>> {
-        Ok(Arc::new(Self { status: Mutex::new(snapshot()?), notices: broadcast::channel(16).0 }))
+        Ok(Arc::new(Self {
+            status: Mutex::new(snapshot()?),
+            notices: broadcast::channel(16).0,
+            asked: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        }))
     }
 
     fn change(&self, change: impl FnOnce(&mut StatusSnapshot)) {
@@ -79,6 +90,9 @@ impl Backend for Fake {
     }
 
     async fn packets(&self, query: &PacketQuery) -> Result<Vec<PacketView>, StoreError> {
+        self.most.fetch_max(self.asked.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        self.asked.fetch_sub(1, Ordering::SeqCst);
         let sequence = query.sequence.unwrap_or(Sequence::FIRST);
         if sequence.get() > 9 {
             return Ok(Vec::new());
@@ -385,6 +399,59 @@ async fn listeners_are_limited() -> TestResult {
         }
     })
     .await?
+}
+
+#[tokio::test]
+async fn an_extension_that_hangs_holds_up_nothing_else() -> TestResult {
+    struct Hanging;
+    #[async_trait]
+    impl Extension for Hanging {
+        fn name(&self) -> &'static str {
+            "hanging"
+        }
+        fn section(&self) -> Section {
+            Section { html: "", script: "", style: "" }
+        }
+        async fn data(&self) -> serde_json::Value {
+            // As one does that asks a chain which does not answer.
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            serde_json::Value::Null
+        }
+    }
+    let fake = Fake::new()?;
+    let extensions: Vec<Arc<dyn Extension>> = vec![Arc::new(Hanging), Arc::new(Counter)];
+    let config = ApiConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), extensions };
+    let api = Api::start(config, fake.clone()).await?;
+    let mut stream = listen(&api).await?;
+    read_until(&mut stream, &["event: status", "event: packets", "event: counter"]).await?;
+    fake.change(|status| status.running = false);
+    read_until(&mut stream, &["\"running\":false"]).await?;
+    api.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_question_that_is_never_finished_does_not_keep_the_window_open() -> TestResult {
+    let (api, _) = open().await?;
+    let mut stream = TcpStream::connect(api.address()).await?;
+    stream.write_all(b"GET /api/status HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ").await?;
+    // Answered on another connection: the unfinished question has arrived by then.
+    assert_eq!(get(&api, "/healthz").await?.status(), 200);
+    timeout(Duration::from_secs(10), api.stop()).await??;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_asked_little_at_once() -> TestResult {
+    let (api, fake) = open().await?;
+    let questions = (0..32).map(|_| get(&api, "/api/packets?state=sent"));
+    for answer in futures::future::join_all(questions).await {
+        assert_eq!(answer?.status(), 200);
+    }
+    let most = fake.most.load(Ordering::SeqCst);
+    assert!((1..=MAX_QUESTIONS).contains(&most), "{most} at once");
+    api.stop().await?;
+    Ok(())
 }
 
 async fn listen(api: &Api) -> Result<TcpStream, std::io::Error> {
