@@ -18,7 +18,7 @@ use relayer_api::{Extension, Section};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -169,9 +169,9 @@ impl State {
             if head < side.next_height {
                 continue;
             }
+            let mut uids: BTreeSet<[u8; 32]> = self.followed.iter().map(|one| one.content.lineage.uid).collect();
             for known in side.receipts.known(Height::new(side.next_height), Height::new(head)).await? {
-                let is_known = self.followed.iter().any(|one| one.content.lineage.uid == known.content.lineage.uid);
-                if !is_known {
+                if uids.insert(known.content.lineage.uid) {
                     self.followed.push(Followed { content: known.content, quantity: 0, records: Vec::new() });
                 }
             }
@@ -180,7 +180,9 @@ impl State {
         let surplus = self.followed.len().saturating_sub(MAX_FOLLOWED);
         self.followed.drain(..surplus);
         let sides = &self.sides;
-        let looked = stream::iter(std::mem::take(&mut self.followed)).map(|one| look(sides, one));
+        // Nothing is taken out before all is known: a chain that does not answer now, or a visitor who has gone, must
+        // not make receipts vanish.
+        let looked = stream::iter(self.followed.clone()).map(|one| look(sides, one));
         self.followed = looked.buffered(AT_ONCE).try_collect().await?;
         self.looked = Some(Instant::now());
         Ok(())
