@@ -173,3 +173,32 @@ async fn a_batch_gets_enough_gas_for_every_item_that_can_succeed() {
     }
     assert!(b.writer.sign(&[], nonce, FeeBump::First).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_busy_is_no_chain_that_refuses() {
+    // As refusals they would count against the packets, until each waits for a person.
+    let node = quiet_node(95_201).await;
+    let liar = Liar::start(&node, Act::honest()).await;
+    let writer = writer(&node, &liar.url, LEGACY).await;
+    let signed = writer.sign_cancel(0, FeeBump::First).await.unwrap();
+    let message = [Message::Expire { receipt_slot: SlotKey::new([3; 32]), timeout_seconds: now() }];
+    for (code, expected) in [
+        (-32_005, AdapterErrorKind::Transient),
+        (429, AdapterErrorKind::Transient),
+        (-32_601, AdapterErrorKind::Transient),
+        (-32_000, AdapterErrorKind::RefusedByChain),
+        (3, AdapterErrorKind::RefusedByChain),
+    ] {
+        liar.set(Act::change(move |method, _, answer| {
+            if matches!(method, "eth_call" | "eth_estimateGas" | "eth_sendRawTransaction") {
+                answer.as_object_mut().unwrap().remove("result");
+                answer["error"] = json!({ "code": code, "message": "too many requests" });
+            }
+            if method == "eth_getTransactionByHash" {
+                answer["result"] = json!(null);
+            }
+        }));
+        assert_eq!(writer.sign(&message, 0, FeeBump::First).await.unwrap_err().kind(), expected, "{code}");
+        assert_eq!(writer.broadcast(&signed).await.unwrap_err().kind(), expected, "{code}");
+    }
+}

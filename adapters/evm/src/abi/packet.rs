@@ -13,7 +13,14 @@ pub(crate) const MAX_EVENT_BYTES: usize = MAX_PAYLOAD_BYTES + 16 * 1024;
 
 /// The packet of a `SendPacket` event, which must be the one that its topics name.
 pub(crate) fn from_event(data: &[u8], client_hash: B256, sequence: u64) -> Result<Packet, RpcError> {
-    let tokens = strict::tokens("SendPacket", &[bindings::router::Packet::param_type()], data)?;
+    let kind = bindings::router::Packet::param_type();
+    let tokens = match strict::tokens("SendPacket", std::slice::from_ref(&kind), data) {
+        // Solidity's strings may hold any bytes.
+        Err(fault) if strict::tokens("SendPacket", &[with_bytes(kind)], data).is_ok() => {
+            return Err(unfit("texts of the packet", "utf-8", fault.to_string()));
+        }
+        tokens => tokens?,
+    };
     let mismatch = |field, expected: &'static str, found: String| RpcError::Shape { field, expected, found };
     let [token] =
         <[Token; 1]>::try_from(tokens).map_err(|_| mismatch("SendPacket", "one packet", "none".to_owned()))?;
@@ -26,8 +33,23 @@ pub(crate) fn from_event(data: &[u8], client_hash: B256, sequence: u64) -> Resul
     if packet.sequence.get() != sequence {
         return Err(mismatch("sequence", "the sequence of the event's topic", packet.sequence.to_string()));
     }
-    packet.validate().map_err(|e| mismatch("packet", "a packet that a router sends", e.to_string()))?;
+    // The Router lets some through that break the rules of IBC, like texts of nothing but blanks beyond ASCII.
+    packet.validate().map_err(|e| unfit("packet", "one that fits the rules", e.to_string()))?;
     Ok(packet)
+}
+
+fn unfit(field: &'static str, expected: &'static str, found: String) -> RpcError {
+    RpcError::Unfit { field, expected, found }
+}
+
+/// The same type with byte strings for texts: they are encoded alike.
+fn with_bytes(kind: ParamType) -> ParamType {
+    match kind {
+        ParamType::String => ParamType::Bytes,
+        ParamType::Tuple(kinds) => ParamType::Tuple(kinds.into_iter().map(with_bytes).collect()),
+        ParamType::Array(element) => ParamType::Array(Box::new(with_bytes(*element))),
+        other => other,
+    }
 }
 
 /// The acknowledgement of a `WriteAcknowledgement` event.

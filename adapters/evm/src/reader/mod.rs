@@ -10,7 +10,7 @@ use crate::{
     chain::Shared,
     header::RawHeader,
     logs::Log,
-    rpc::{Endpoint, Pool},
+    rpc::{Endpoint, Pool, RpcError},
 };
 use adapter::{AdapterError, At, ChainReader, Head, HostedClient, PacketEvent};
 use alloy_primitives::{Address, B256};
@@ -85,7 +85,14 @@ impl EvmReader {
         for log in logs {
             let raw = RawEvent::read(log).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))?;
             let client = self.client_of(endpoint, raw.client_hash, to).await?;
-            events.push(raw.event(client, log).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))?);
+            match raw.event(client, log) {
+                Ok(event) => events.push(event),
+                // It waits by itself, as a packet that nobody tells of; those beside it must not wait with it.
+                Err(error @ RpcError::Unfit { .. }) => {
+                    tracing::warn!(endpoint = endpoint.label(), height = log.height, %error, "a packet nobody can carry");
+                }
+                Err(error) => return Err(error.into_adapter(endpoint.label(), "eth_getLogs")),
+            }
         }
         Ok(events)
     }

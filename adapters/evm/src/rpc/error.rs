@@ -64,6 +64,16 @@ pub enum RpcError {
         /// What is there.
         found: String,
     },
+    /// A packet that a router sent and that no relayer can carry. The node is not to blame.
+    #[error("{field}: expected {expected}, found {found}")]
+    Unfit {
+        /// What it is about.
+        field: &'static str,
+        /// What a packet must be to be carried.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
     /// The node is one of another chain.
     #[error("chain id: expected {expected}, found {found}")]
     WrongChain {
@@ -85,6 +95,20 @@ pub enum RpcError {
 }
 
 impl RpcError {
+    /// Whether a node's error is about the node and says nothing of the call that it was asked to make: it is busy, or
+    /// does not know the method, or lacks the state.
+    ///
+    /// Source: EIP-1474, "Error codes"; the codes of HTTP are used by providers that limit rates.
+    pub(crate) fn is_the_nodes_own(&self) -> bool {
+        match self {
+            Self::Node { data: Some(_), .. } => false,
+            Self::Node { code, .. } => {
+                matches!(code, -32700 | -32600 | -32601 | -32001 | -32002 | -32007..=-32004 | 400..=599)
+            }
+            _ => true,
+        }
+    }
+
     /// As the relayer sees it, when the node was asked for something that it ought to have.
     pub(crate) fn into_adapter(self, endpoint: &str, operation: &'static str) -> AdapterError {
         let inconsistent = |field, expected: String, found: String| AdapterError::Inconsistent {
@@ -104,6 +128,10 @@ impl RpcError {
             Self::BatchLength { expected, found } => {
                 inconsistent("batch", format!("{expected} answers"), found.to_string())
             }
+            Self::Unfit { field, expected, found } => AdapterError::Refused {
+                operation,
+                reason: format!("{field}: expected {expected}, found {found}"),
+            },
             Self::Malformed { found } => inconsistent("answer", "a json-rpc 2.0 answer".to_owned(), found),
             source => AdapterError::Unavailable { endpoint: endpoint.to_owned(), operation, source: Box::new(source) },
         }

@@ -93,11 +93,12 @@ async fn try_batch(pool: &Pool, call: Call<'_>, gas: u64) -> Result<BatchReturn,
 
 /// A node's refusal to execute a call is the chain's answer, with the contract's reason where there is one.
 pub(crate) fn refused(error: RpcError, endpoint: &Endpoint, operation: &'static str) -> AdapterError {
+    let is_the_nodes_own = error.is_the_nodes_own();
     match error {
         RpcError::Node { data: Some(data), .. } => {
             AdapterError::Refused { operation, reason: reason::of_revert(&data) }
         }
-        RpcError::Node { message, .. } => AdapterError::Refused { operation, reason: message },
+        RpcError::Node { message, .. } if !is_the_nodes_own => AdapterError::Refused { operation, reason: message },
         other => other.into_adapter(endpoint.label(), operation),
     }
 }

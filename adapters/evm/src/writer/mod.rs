@@ -203,6 +203,7 @@ async fn send(endpoint: &Endpoint, transaction: &SignedTransaction) -> Result<()
                 found: TransactionHash(found).to_string(),
             })
         }
+        Err(error) if error.is_the_nodes_own() => Err(error.into_adapter(endpoint.label(), OPERATION)),
         Err(RpcError::Node { message, .. }) => {
             if is_known(endpoint, transaction.hash).await? {
                 return Ok(());

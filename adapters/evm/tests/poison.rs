@@ -1,0 +1,54 @@
+//! Packets that an application may send and that no relayer can carry: the Router lets through texts that are no UTF-8.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use adapter::{AdapterErrorKind, ChainReader as _, PacketEvent};
+use adapter_devchain::Fork;
+use adapter_evm::{EndpointConfig, EvmChain, EvmConfig};
+use light_client::{Height, Sequence};
+use support::{
+    facts,
+    liar::{Act, Liar},
+    linked, node, now,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packet_that_nobody_can_carry_hides_no_other() {
+    let (a, _b) = linked(node(96_101, Fork::London).await, node(96_102, Fork::London).await).await;
+    let owner = a.owner.address();
+    for seed in [1, 2] {
+        let (issued, _) = a.receipts.issue(&a.owner, [seed; 32], &facts(), 5_000, owner, owner).await.unwrap();
+        a.receipts.lock(&a.owner, &a.client, &issued.content, owner, owner, now() + 3_600).await.unwrap();
+    }
+    // The version of the first, as a careless application would have sent it.
+    let careless = Act::change(|method, _, answer| {
+        let logs = answer.get_mut("result").and_then(serde_json::Value::as_array_mut);
+        let sent = logs.into_iter().flatten().find(|log| log["data"].as_str().is_some_and(|data| data.len() > 1_000));
+        if let (true, Some(log)) = (method == "eth_getLogs", sent) {
+            let first = log["topics"][2].as_str().is_some_and(|number| number.ends_with("01"));
+            let data = log["data"].as_str().unwrap().replace("77722d31000000", "fffefdfc000000");
+            if first {
+                log["data"] = data.into();
+            }
+        }
+    });
+    let node = Liar::start(&a.node, careless).await;
+    let config = EvmConfig { endpoints: vec![EndpointConfig::new(&node.url)], ..a.chain.config().clone() };
+    let chain = EvmChain::connect(config).await.unwrap();
+    let reader = chain.reader().unwrap();
+
+    let events = reader.packet_events(Height::new(0), reader.head().await.unwrap().height).await.unwrap();
+    let sent: Vec<u64> = events
+        .iter()
+        .filter_map(|event| match event {
+            PacketEvent::Sent { packet, .. } => Some(packet.sequence.get()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sent, [2], "{events:?}");
+    // Asked for by itself it is refused, and the node is not taken for a liar.
+    let error = reader.sent_packet(&a.client, Sequence::FIRST).await.unwrap_err();
+    assert_eq!(error.kind(), AdapterErrorKind::RefusedByChain, "{error}");
+    assert_eq!(chain.endpoints()[0].lies, 0);
+}
