@@ -128,10 +128,9 @@ impl RpcError {
             Self::BatchLength { expected, found } => {
                 inconsistent("batch", format!("{expected} answers"), found.to_string())
             }
-            Self::Unfit { field, expected, found } => AdapterError::Refused {
-                operation,
-                reason: format!("{field}: expected {expected}, found {found}"),
-            },
+            Self::Unfit { field, expected, found } => {
+                AdapterError::Refused { operation, reason: format!("{field}: expected {expected}, found {found}") }
+            }
             Self::Malformed { found } => inconsistent("answer", "a json-rpc 2.0 answer".to_owned(), found),
             source => AdapterError::Unavailable { endpoint: endpoint.to_owned(), operation, source: Box::new(source) },
         }
