@@ -266,6 +266,32 @@ contract RouterReceiveTest is TwoRouters {
         assertTrue(enough > MeasuredCall.required(APP_GAS), "more than the port's gas is demanded");
     }
 
+    /// A port that is promised much leaves much to its caller: a 64th of it would pay for an error acknowledgement. With the least gas that is
+    /// accepted the application still gets all that it was promised.
+    function test_the_least_gas_that_is_accepted_keeps_the_promise_to_the_greatest_port() public {
+        MockApplication greatest = new MockApplication(IRouter(address(far.router)));
+        bind(far, "greatest", address(greatest), 10_000_000);
+        source.send(home.clientId, TIMEOUT, Payload("app", "greatest", "app-1", "raw", "a"));
+        bytes memory input = recvCall(lastPacket());
+        (uint256 refused_, uint256 accepted) = (10_000_000, 30_000_000);
+        uint256 promised = _gasSeen(greatest, input, accepted);
+        assertTrue(promised > 9_990_000, "accepted with plenty");
+        while (accepted - refused_ > 1) {
+            uint256 middle = (accepted + refused_) / 2;
+            if (_gasSeen(greatest, input, middle) == 0) refused_ = middle;
+            else accepted = middle;
+        }
+        assertEq(_gasSeen(greatest, input, accepted), promised, "all that was promised");
+    }
+
+    /// What the application had when it was called; 0 when the receive was refused. Nothing of it stays.
+    function _gasSeen(MockApplication application, bytes memory input, uint256 supplied) private returns (uint256 seen) {
+        uint256 snapshot = vm.snapshotState();
+        (bool success,) = address(far.router).call{gas: supplied}(input);
+        if (success) seen = application.gasSeen();
+        vm.revertToState(snapshot);
+    }
+
     function test_too_little_gas_has_its_own_error() public {
         Packet memory packet = send("a");
         vm.expectPartialRevert(IRouter.ReceiveGasTooLow.selector);

@@ -35,6 +35,14 @@ contract RouterSendTest is TwoRouters {
         source.send(home.clientId, START + 24 hours, payload("a"));
     }
 
+    function test_refuses_to_begin_the_sequences_anew() public {
+        bytes32 slot = sha256(CommitmentPath.nextSequenceSend(home.clientId));
+        vm.store(address(home.router), slot, bytes32(uint256(type(uint64).max - 1)));
+        assertEq(send("a").sequence, type(uint64).max - 1, "the last one");
+        vm.expectRevert(IRouter.SequenceExhausted.selector);
+        source.send(home.clientId, TIMEOUT, payload("b"));
+    }
+
     function test_refuses_a_sender_that_is_not_the_ports_application() public {
         vm.expectRevert(abi.encodeWithSelector(IRouter.ApplicationMismatch.selector, address(source), address(this)));
         home.router.sendPacket(home.clientId, TIMEOUT, payload("a"));

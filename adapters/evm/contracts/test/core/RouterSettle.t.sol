@@ -178,6 +178,9 @@ contract RouterSettleTest is TwoRouters {
         vm.warp(TIMEOUT + 99);
         vm.expectRevert(abi.encodeWithSelector(IRouter.TimeoutNotReached.selector, TIMEOUT + 100, TIMEOUT + 99));
         home.router.timeoutPackets(two(a, b), 1, proof);
+        // Whatever the order: the latest timeout counts, not the last.
+        vm.expectRevert(abi.encodeWithSelector(IRouter.TimeoutNotReached.selector, TIMEOUT + 100, TIMEOUT + 99));
+        home.router.timeoutPackets(two(b, a), 1, proof);
     }
 
     function test_a_settled_packet_in_a_timeout_need_not_be_due() public {
@@ -237,6 +240,19 @@ contract RouterSettleTest is TwoRouters {
         vm.expectRevert(MockApplication.Refused.selector);
         timeout(home, packet);
         assertTrue(_pending(packet), "still pending");
+    }
+
+    function test_a_callback_of_a_timeout_may_send_but_not_time_out() public {
+        Packet memory a = send("a");
+        Packet memory b = send("b");
+        vm.warp(TIMEOUT);
+        source.setCall(abi.encodeCall(IRouter.timeoutPackets, (one(b), 1, proof)), hex"01");
+        timeout(home, a);
+        assertEq(source.callAnswer(), abi.encodeWithSelector(IRouter.Reentered.selector), "refused");
+        assertTrue(_pending(b), "the other is still pending");
+        source.setCall(abi.encodeCall(IRouter.sendPacket, (home.clientId, TIMEOUT + 1, payload("c"))), hex"01");
+        timeout(home, b);
+        assertTrue(source.callSucceeded(), "sent");
     }
 
     // ---- packets that only a callback sends ----

@@ -88,6 +88,10 @@ contract QbftHeaderTest is HeaderBuilder {
         p.time = hex"c0";
         refuse(sealedBy(p, 0, 3), rule);
         p = parts(4);
+        // The right bytes behind the head of another length.
+        p.mixHash[0] = 0x9f;
+        refuse(sealedBy(p, 0, 3), rule);
+        p = parts(4);
         p.nonce = hex"8700000000000000";
         refuse(sealedBy(p, 0, 3), rule);
         p = parts(4);
@@ -100,6 +104,9 @@ contract QbftHeaderTest is HeaderBuilder {
         refuse(sealedBy(p, 0, 3), rule);
         refuse("", rule);
         refuse(hex"80", rule);
+        // Too short for the fields of fixed width: refused before one of them is read.
+        vm.expectRevert(abi.encodeWithSelector(rule, 0, 445, 1));
+        harness.verifyHeader(0, 0, TIME, TIME, setOf(0, 4), hex"c101");
     }
 
     function test_up_to_32_fields_and_32_kilobytes() public {
@@ -122,12 +129,17 @@ contract QbftHeaderTest is HeaderBuilder {
         HeaderParts memory p = parts(4);
         p.vanity = Rlp.encode(abi.encodePacked(bytes31("vanity")));
         refuse(sealedBy(p, 0, 3), rule);
+        // As long as the vanity has to be, and two items.
+        p.vanity = bytes.concat(hex"9f", bytes31("vanity"), hex"01");
+        refuse(sealedBy(p, 0, 3), rule);
         p = parts(4);
         p.vote = hex"80";
         refuse(sealedBy(p, 0, 3), rule);
         p.vote = Rlp.list(bytes.concat(Rlp.encode(address(1)), hex"00"));
         refuse(sealedBy(p, 0, 3), rule);
         p.vote = Rlp.list(bytes.concat(Rlp.encode(address(1)), hex"81fe"));
+        refuse(sealedBy(p, 0, 3), rule);
+        p.vote = Rlp.list(bytes.concat(hex"93", bytes20(address(1)), hex"81ff"));
         refuse(sealedBy(p, 0, 3), rule);
         p.vote = Rlp.list(Rlp.encode(address(1)));
         refuse(sealedBy(p, 0, 3), rule);
@@ -151,6 +163,9 @@ contract QbftHeaderTest is HeaderBuilder {
         refuse(sealedBy(p, 0, 3), rule);
         p.validators = Rlp.list(bytes.concat(listOf(setOf(0, 3)), hex"80", new bytes(20)));
         refuse(sealedBy(p, 0, 3), rule);
+        // A fifth address of which there is only the head.
+        p.validators = Rlp.list(bytes.concat(listOf(setOf(0, 4)), hex"94"));
+        refuse(sealedBy(p, 0, 3), rule);
     }
 
     function test_the_two_kinds_are_not_read_as_each_other() public {
@@ -164,6 +179,9 @@ contract QbftHeaderTest is HeaderBuilder {
         p.vote = Rlp.list(bytes.concat(Rlp.encode(address(1)), hex"00"));
         harness.verifyHeader(1, 0, TIME, TIME, setOf(0, 4), sealedBy(p, 0, 3));
         p.round = hex"83000000";
+        refuseAs(1, sealedBy(p, 0, 3), IQbftLightClient.ExtraDataMalformed.selector);
+        // As many bytes as the round has, and two items.
+        p.round = hex"8300000000";
         refuseAs(1, sealedBy(p, 0, 3), IQbftLightClient.ExtraDataMalformed.selector);
     }
 
@@ -258,6 +276,10 @@ contract QbftHeaderTest is HeaderBuilder {
         bytes32 half = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
         refuse(withSeals(p, Rlp.encode(bytes.concat(one, half, hex"00"))), IQbftLightClient.SignerUnknown.selector);
         refuse(withSeals(p, Rlp.encode(bytes.concat(one, bytes32(uint256(half) + 1), hex"00"))), IQbftLightClient.SealHighS.selector);
+        // Refused for its v, before the precompile is asked about it.
+        bytes memory wrong = withSeals(p, Rlp.encode(withV(sealBy(keyOf(0), digestOf(p)), 2)));
+        vm.expectRevert(abi.encodeWithSelector(IQbftLightClient.SealMalformed.selector, 0, 1, 2));
+        harness.verifyHeader(0, 0, TIME, TIME, setOf(0, 4), wrong);
         // 5 is no point's x: 5^3 + 7 is not a square.
         refuse(withSeals(p, Rlp.encode(bytes.concat(bytes32(uint256(5)), one, hex"00"))), IQbftLightClient.SealMalformed.selector);
     }

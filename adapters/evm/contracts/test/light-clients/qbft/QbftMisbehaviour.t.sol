@@ -96,6 +96,10 @@ contract QbftMisbehaviourTest is ClientFixture {
         refuse(bytes.concat(bytes8(uint64(110)), preimage(100), hex"01", state(120), a, b), mismatch);
         refuse(bytes.concat(state(110), hex"01", bytes8(uint64(120)), preimage(110), a, b), mismatch);
         accept(between(110, 120, a, b));
+        // At the upper state's own height that state is the lower one.
+        (a, b) = (sealedBy(block_(120, bytes32("a")), 0, 3), sealedBy(block_(120, bytes32("b")), 0, 3));
+        refuse(between(110, 120, a, b), unknown);
+        accept(afterLatest(a, b));
     }
 
     function test_one_block_is_no_misbehaviour_whatever_its_round_and_seals() public {
