@@ -177,6 +177,19 @@ contract MerklePatriciaProofTest is TrieBuilder, Test {
         }
     }
 
+    /// A leaf's two items in a byte string are no leaf, though the root is that string's hash.
+    function test_a_node_in_a_byte_string_is_refused() public {
+        bytes32[] memory slots = new bytes32[](1);
+        bytes[] memory values = new bytes[](1);
+        values[0] = abi.encode(5);
+        bytes memory items = bytes.concat(Rlp.encode(hexPrefix(keccak256(abi.encode(slots[0])), 0, 64, true)), hex"05");
+        bytes memory node = Rlp.list(items);
+        harness.verifySlots(keccak256(node), node, slots, values);
+        node = Rlp.encode(items);
+        vm.expectRevert(abi.encodeWithSelector(MerklePatriciaProof.ProofNodeMalformed.selector, MerklePatriciaProof.NodeFault.Rlp));
+        harness.verifySlots(keccak256(node), node, slots, values);
+    }
+
     /// Two keys that part at the last nibble: their leaves lie in the branch, which is hashed below an extension of 63 nibbles.
     function test_children_that_lie_in_their_parent() public {
         Entry[] memory entries = new Entry[](3);

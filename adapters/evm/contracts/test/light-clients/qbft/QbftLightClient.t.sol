@@ -218,6 +218,31 @@ contract QbftLightClientTest is ClientFixture {
         client.update(message(preimage, "", sealedHeader, nodes));
     }
 
+    function test_an_account_of_another_form_is_refused() public {
+        bytes memory front = bytes.concat(Rlp.encode(uint256(1)), Rlp.encode(uint256(0)));
+        (bytes memory root, bytes memory code) = (Rlp.encode(bytes32("s")), Rlp.encode(CODE_HASH));
+        bytes memory items = bytes.concat(front, root, code);
+        refuseAccount(Rlp.encode(items), 4);
+        refuseAccount(bytes.concat(Rlp.list(items), hex"80"), 4);
+        refuseAccount(Rlp.list(bytes.concat(items, hex"80")), 4);
+        // As long as it has to be, and the right bytes behind the head of another length.
+        refuseAccount(Rlp.list(bytes.concat(front, hex"9f", bytes32("s"), code)), 2);
+        refuseAccount(Rlp.list(bytes.concat(front, root, hex"9f", CODE_HASH)), 3);
+    }
+
+    function refuseAccount(bytes memory account, uint256 field) internal {
+        Entry[] memory entries = new Entry[](1);
+        entries[0] = Entry(keccak256(abi.encodePacked(ROUTER)), account);
+        bytes32 root = buildTrie(entries, 0);
+        bytes32[] memory keys = new bytes32[](1);
+        keys[0] = entries[0].key;
+        bytes memory data = message(
+            preimageOf(STORAGE0, T0, set4), "", sealedBy(partsOf(START + 1, T0, root, set4), 0, 3), proveKeys(root, keys)
+        );
+        vm.expectRevert(abi.encodeWithSelector(AccountProof.AccountMalformed.selector, field));
+        client.update(data);
+    }
+
     // Whole messages.
 
     function test_every_prefix_and_every_flipped_bit_of_an_update_is_refused() public {
