@@ -14,7 +14,13 @@ use crate::{
 use adapter::{AdapterError, FeeBump, TransactionHash};
 use alloy_primitives::{Address, B256, keccak256};
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{sync::Mutex, time::Instant};
 
 /// How long a transaction is waited for.
@@ -27,13 +33,18 @@ const MAX_CODE_BYTES: usize = 64 * 1024;
 pub struct EvmAccount {
     chain: Arc<Shared>,
     key: Key,
-    // One transaction at a time takes a nonce and is sent.
-    sending: Mutex<()>,
+    // One transaction at a time takes a nonce and is sent. The nonce after the last one that was.
+    next_nonce: Mutex<u64>,
+    // Transactions sent and waited for.
+    open: AtomicUsize,
 }
+
+/// Counts a transaction as waited for until it is dropped, also when nobody waits any more.
+struct Open<'a>(&'a AtomicUsize);
 
 impl EvmAccount {
     pub(crate) fn new(chain: Arc<Shared>, key: Key) -> Self {
-        Self { chain, key, sending: Mutex::new(()) }
+        Self { chain, key, next_nonce: Mutex::new(0), open: AtomicUsize::new(0) }
     }
 
     /// The account's address.
@@ -47,17 +58,20 @@ impl EvmAccount {
     /// [`AdapterError::Refused`] with the contract's reason when it reverts; [`AdapterError::Unavailable`] when it is
     /// not in a block in three minutes (it may still come).
     pub async fn send(&self, to: Option<Address>, data: Vec<u8>) -> Result<TransactionReceipt, AdapterError> {
-        let hash = {
-            let _turn = self.sending.lock().await;
+        let (hash, _open) = {
+            let mut next_nonce = self.next_nonce.lock().await;
             let call = Call { from: self.address(), to, data: &data };
             let gas_limit = estimate::limit_of_call(&self.chain.pool, call, self.chain.config.max_gas).await?;
             let parameters = json!([hex_data(self.address().as_slice()), "pending"]);
             let read = |value: &_| quantity("transaction count", value);
-            let nonce = self.chain.pool.call("eth_getTransactionCount", parameters, read).await?;
+            let told = self.chain.pool.call("eth_getTransactionCount", parameters, read).await?;
+            let nonce = nonce(told, *next_nonce, self.open.load(Ordering::Relaxed));
             let signed =
                 writer::sign_with_gas(&self.chain, &self.key, to, data, nonce, FeeBump::First, gas_limit).await?;
             writer::broadcast(&self.chain, &signed).await?;
-            signed.hash
+            *next_nonce = nonce.saturating_add(1);
+            self.open.fetch_add(1, Ordering::Relaxed);
+            (signed.hash, Open(&self.open))
         };
         let receipt = self.wait(hash).await?;
         if receipt.success {
@@ -107,6 +121,19 @@ impl EvmAccount {
     }
 }
 
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The nonce of the next transaction. A node counts what it has just accepted a moment later (go-ethereum promotes
+/// transactions in the background), so that its word alone would use a nonce twice. Without a transaction that is
+/// waited for its word is all there is: what a node has dropped leaves no gap.
+fn nonce(told: u64, after_last: u64, open: usize) -> u64 {
+    if open == 0 { told } else { told.max(after_last) }
+}
+
 /// A contract that was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployed {
@@ -128,4 +155,16 @@ pub(crate) async fn code_hash(chain: &Shared, address: Address) -> Result<B256, 
             code.map(keccak256).map_err(|e| e.into_adapter(endpoint.label(), "eth_getCode"))
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_is_not_used_twice_while_a_transaction_is_waited_for() {
+        assert_eq!(nonce(7, 8, 1), 8, "the node does not count the last one yet");
+        assert_eq!(nonce(9, 8, 1), 9, "somebody else has sent one with this key");
+        assert_eq!(nonce(7, 8, 0), 7, "the node has dropped it");
+    }
 }
