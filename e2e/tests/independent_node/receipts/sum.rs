@@ -25,19 +25,22 @@ struct Supply {
 
 /// Redeems a receipt of each chain and leaves one of each on the other, then counts. `ours` are all receipts that were
 /// issued at each home, `expired` the one whose packet timed out.
-pub(super) fn all_is_accounted_for(stage: &Stage, mut ours: [Vec<Receipt>; 2], expired: &(Receipt, u64)) -> Outcome {
+pub(super) fn all_is_accounted_for(stage: &Stage, ours: [Vec<Receipt>; 2], expired: &(Receipt, u64)) -> Outcome {
     let sides = &stage.sides;
     let mut expected = [Supply::default(), Supply::default()];
-    for (home, (ours, expected)) in sides.iter().zip(ours.iter_mut().zip(&mut expected)) {
-        let ended = ours.first().ok_or("no receipt")?;
+    for (home, (ours, expected)) in sides.iter().zip(ours.iter().zip(&mut expected)) {
+        let sum = |receipts: &[Receipt]| receipts.iter().map(|receipt| receipt.quantity).sum::<u128>();
+        let (ended, others) = ours.split_first().ok_or("no receipt")?;
         home.redeem(ended)?;
-        expected.redeemed = ended.quantity;
         let stays = home.issue(1)?;
         home.lock(&stays)?;
-        expected.live_abroad = stays.iter().map(|receipt| receipt.quantity).sum();
-        ours.extend(stays);
-        expected.issued = ours.iter().map(|receipt| receipt.quantity).sum();
-        expected.live_at_home = expected.issued - expected.redeemed - expected.live_abroad;
+        *expected = Supply {
+            issued: sum(ours) + sum(&stays),
+            live_at_home: sum(others),
+            live_abroad: sum(&stays),
+            in_flight: 0,
+            redeemed: ended.quantity,
+        };
     }
     wait_settled(sides)?;
     let [a, b] = sides;
