@@ -184,7 +184,10 @@ pub(crate) struct Start {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Packets {
+    #[command(subcommand)]
+    pub(crate) act: Option<PacketsAct>,
     /// Only of this path.
     #[arg(long)]
     pub(crate) path: Option<String>,
@@ -197,6 +200,19 @@ pub(crate) struct Packets {
     /// How many at most.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub(crate) limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PacketsAct {
+    /// Lets a parked packet go on, once what kept it is gone. The relayer must not run meanwhile; stopping it loses nothing.
+    Resume {
+        /// The path.
+        path: String,
+        /// a-to-b or b-to-a.
+        direction: String,
+        /// The packet's number.
+        sequence: u64,
+    },
 }
 
 #[derive(Debug, clap::Args)]

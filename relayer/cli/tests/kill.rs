@@ -12,6 +12,7 @@ use merchant::{QUANTITY, Side, issue, later, linked};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    io::Write as _,
     time::{Duration, Instant},
 };
 use support::{Site, TestResult, until};
@@ -61,7 +62,7 @@ async fn killed_at_any_moment_nothing_is_lost_or_doubled() -> TestResult {
     };
     let (known, (slowest, relayer)) = tokio::try_join!(story, killing)?;
     // How fast is for the benchmark to say.
-    println!("the slowest of {KILLS} starts took {slowest:?}");
+    writeln!(std::io::stderr().lock(), "the slowest of {KILLS} starts took {slowest:?}")?;
     for (number, receipt) in known.iter().enumerate() {
         let lineage = receipt.content.lineage;
         let key = b.receipts.key_of(lineage.home_ref, lineage.uid).await?;

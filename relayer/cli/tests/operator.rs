@@ -2,6 +2,9 @@
 
 mod support;
 
+use light_client::{CommitmentHash, Height, Sequence};
+use relayer_core::{Direction, PacketRow, Parked, PathId, Told, UnixMillis, Write};
+use relayer_store::{Guard, SqliteStore, Store as _};
 use serde_json::Value;
 use std::{fs, time::Duration};
 use support::{Site, TestResult, run, run_well, until};
@@ -166,6 +169,49 @@ fn an_account_without_funds_is_told() -> TestResult {
     let said = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!(check.status.code(), Some(3), "{said}");
     assert!(said.contains("send funds"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_parked_packet_goes_on_by_one_command() -> TestResult {
+    let site = Site::new()?;
+    let root = site.path();
+    let (path, direction, sequence) = (PATH.parse::<PathId>()?, Direction::AToB, Sequence::try_from(7)?);
+    let told = Told {
+        commitment: CommitmentHash::new([7; 32]),
+        timeout_seconds: 1_900_000_000,
+        body_bytes: 900,
+        height: Height::new(5),
+    };
+    let mut row = PacketRow::announced(sequence, told, UnixMillis::new(1));
+    row.park(Parked::RefusedByChain);
+    let store = SqliteStore::open(&root.join("lighterman.db"), "a test").await?;
+    let fence = store.lease("a test", "a test", UnixMillis::new(1), 1_000).await?.fence;
+    let guard = Guard { lease: "a test".into(), fence };
+    store.apply(&guard, &[Write::Packet { path, direction, row }]).await?;
+
+    // A relayer that runs is not interfered with.
+    let command = ["packets", "resume", PATH, "a-to-b", "7"];
+    let meanwhile = run(root, &command)?;
+    assert_eq!(meanwhile.status.code(), Some(5), "{}", String::from_utf8_lossy(&meanwhile.stderr));
+    store.close().await;
+
+    let listed = run_well(root, &["packets", "--pending"])?;
+    assert!(listed.contains("parked: refused-by-chain") && listed.contains(&command.join(" ")), "{listed}");
+    assert!(run_well(root, &command)?.contains("goes on"));
+    let listed = run_well(root, &["packets", "--pending"])?;
+    assert!(listed.contains("waits for look") && !listed.contains("parked"), "{listed}");
+
+    for (arguments, status) in [
+        (["packets", "resume", PATH, "a-to-b", "7"], 1),
+        (["packets", "resume", PATH, "b-to-a", "7"], 1),
+        (["packets", "resume", PATH, "a-to-c", "7"], 3),
+        (["packets", "resume", "nowhere", "a-to-b", "7"], 3),
+        (["packets", "resume", PATH, "a-to-b", "0"], 3),
+    ] {
+        let refused = run(root, &arguments)?;
+        assert_eq!(refused.status.code(), Some(status), "{arguments:?}: {}", String::from_utf8_lossy(&refused.stderr));
+    }
     Ok(())
 }
 

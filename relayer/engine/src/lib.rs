@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod path_task;
 mod perform;
+mod resume;
 mod shared;
 mod signer_task;
 mod status;
@@ -19,6 +20,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{EngineConfig, PathEnd, PathHandles};
 pub use engine::{Engine, EngineHandle, EngineWatch};
 pub use error::EngineError;
+pub use resume::{Resumed, resume_stored};
 pub use status::{
     ChainStatus, ClientStatus, DirectionStatus, NodeState, Notice, PathStatus, SignerStatus, StateCount,
     StatusSnapshot, StepCount, WaitingCount,

@@ -7,8 +7,8 @@ use crate::{
 };
 use light_client::Height;
 use relayer_core::{
-    Action, Alert, BatchOutcome, Direction, End, Event, Failure, Head, Limits, PathMachine, SignerEvent, SignerId,
-    Task, UnixMillis, Write,
+    Action, Alert, BatchOutcome, Direction, End, Event, Failure, Head, Limits, PathId, PathMachine, SignerEvent,
+    SignerId, Task, UnixMillis, Write,
 };
 use relayer_store::{Guard, StoreError};
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -28,6 +28,11 @@ pub(crate) const LEASE_MILLIS: u64 = 30_000;
 pub(crate) const RESTART: Duration = Duration::from_millis(500);
 /// Events taken from the queue before the task looks at anything else.
 const EVENTS_AT_ONCE: usize = 64;
+
+/// The lease of whoever drives a path.
+pub(crate) fn lease_name(path: &PathId) -> String {
+    format!("path/{path}")
+}
 
 pub(crate) struct PathTask {
     pub(crate) context: Arc<Context>,
@@ -64,7 +69,7 @@ impl PathTask {
     async fn serve(&mut self) -> Result<(), StoreError> {
         let store = Arc::clone(&self.context.store);
         let id = self.context.path.id.clone();
-        let name = format!("path/{id}");
+        let name = lease_name(&id);
         let mut lease = store.lease(&name, &self.owner, self.now(), LEASE_MILLIS).await?;
         let guard = Guard { lease: name.clone(), fence: lease.fence };
         let mut machine = self.load().await?;
