@@ -64,6 +64,16 @@ impl<'a, 's, S: HashSuite> Trie<'a, 's, S> {
         found
     }
 
+    /// The hash of the node at a depth of the last key's path.
+    pub(crate) fn hash_at(&self, depth: usize) -> Option<StateRoot> {
+        self.path.get(depth).map(|(hash, _)| *hash)
+    }
+
+    /// How many hashed nodes the last key's path has.
+    pub(crate) const fn depth(&self) -> usize {
+        self.path.len()
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

@@ -73,6 +73,49 @@ pub fn prove<S: HashSuite, N: AsRef<[u8]>>(
     Ok(value)
 }
 
+/// What lies in several slots, and the one proof of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedProof {
+    /// The values in the order of the slots; `None` where nothing lies.
+    pub values: Vec<Option<[u8; 32]>>,
+    /// The nodes as [`crate::mpt`] shares them, for claims in the order of the slots.
+    pub nodes: Vec<u8>,
+}
+
+/// The values at slots, proven by the nodes that `eth_getProof` lists for each. Each list must be exactly the path of its
+/// slot, as in [`prove`]; but a node that has the bytes of the one before it at the same place is hashed once.
+///
+/// # Errors
+/// One variant of [`ProofError`] for each rule.
+pub fn prove_shared<S: HashSuite, N: AsRef<[u8]>>(
+    suite: &S,
+    storage_root: StateRoot,
+    lists: &[(SlotKey, Vec<N>)],
+) -> Result<SharedProof, ProofError> {
+    let mut nodes = Vec::new();
+    let mut previous: &[N] = &[];
+    for (_, list) in lists {
+        let common = list.iter().zip(previous).take_while(|(node, before)| node.as_ref() == before.as_ref()).count();
+        list.iter().skip(common).for_each(|node| nodes.extend_from_slice(node.as_ref()));
+        previous = list;
+    }
+    let mut trie = Trie::new(suite, storage_root, &nodes);
+    let mut values = Vec::with_capacity(lists.len());
+    for (slot, list) in lists {
+        values.push(trie.get(&slot_key(suite, slot))?.map(decode_value).transpose()?);
+        // A list that leaves out what the one before it has, or goes on behind its end, is no path of its own.
+        if let Some(expected) = trie.hash_at(list.len()) {
+            return Err(ProofError::NodeMissing { expected });
+        }
+        if trie.depth() < list.len() {
+            let found = list.iter().skip(trie.depth()).map(|node| node.as_ref().len()).sum();
+            return Err(ProofError::NodeUnused { found });
+        }
+    }
+    trie.finish()?;
+    Ok(SharedProof { values, nodes })
+}
+
 /// The number in a leaf, as 32 bytes.
 fn decode_value(leaf: &[u8]) -> Result<[u8; 32], ProofError> {
     let mut reader = Reader::new(leaf);

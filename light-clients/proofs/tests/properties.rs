@@ -111,6 +111,30 @@ proptest! {
     }
 
     #[test]
+    fn paths_are_shared_only_when_each_is_whole((entries, asked) in questions()) {
+        let case = case(&entries, &asked);
+        let root = StateRoot::new(case.trie.root());
+        let path = |claim: &SlotClaim| if entries.is_empty() { Vec::new() } else { case.trie.prove(&key_of(claim.slot.as_bytes())) };
+        let lists: Vec<_> = case.claims.iter().map(|claim| (claim.slot, path(claim))).collect();
+        let values = case.claims.iter().map(|claim| claim.value).collect();
+        let proven = storage::prove_shared(&Keccak256, root, &lists);
+        prop_assert_eq!(proven, Ok(storage::SharedProof { values, nodes: case.nodes.clone() }));
+        for which in 0..lists.len() {
+            for index in 0..lists[which].1.len() {
+                let mut without = lists.clone();
+                let node = without[which].1.remove(index);
+                prop_assert!(storage::prove_shared(&Keccak256, root, &without).is_err(), "{which} without {index}");
+                let mut twice = lists.clone();
+                twice[which].1.insert(index, node.clone());
+                prop_assert!(storage::prove_shared(&Keccak256, root, &twice).is_err(), "{which} with {index} twice");
+                let mut longer = lists.clone();
+                longer[which].1.push(node);
+                prop_assert!(storage::prove_shared(&Keccak256, root, &longer).is_err(), "{which} with {index} behind");
+            }
+        }
+    }
+
+    #[test]
     fn no_other_claim_is_borne_out((entries, asked) in questions(), which in any::<proptest::sample::Index>()) {
         let case = case(&entries, &asked);
         let index = which.index(case.claims.len());
