@@ -18,7 +18,7 @@ use light_client::{
 use light_client_crypto::Keccak256;
 use light_client_proofs::{
     ProofError, account,
-    storage::{self, MAX_CLAIMS},
+    storage::{self, MAX_CLAIMS, SharedProof},
 };
 use light_client_qbft::{
     ClientState, ConsensusState, Error, Header, Kind, MembershipProof, Parameters, Qbft, TrustLevel, Update,
@@ -182,14 +182,14 @@ impl QbftProver {
         Ok(validators)
     }
 
-    /// What lies in the slots under a trusted root, each proven, with the nodes that prove it.
+    /// What lies in the slots under a trusted root, proven, and the nodes that prove it, shared in the slots' order.
     async fn values(
         &self,
         endpoint: &Endpoint,
         height: Height,
         root: StateRoot,
         slots: &[SlotKey],
-    ) -> Result<Vec<Proven>, AdapterError> {
+    ) -> Result<SharedProof, AdapterError> {
         const OPERATION: &str = "eth_getProof";
         let keys: Vec<String> = slots.iter().map(|slot| hex_data(slot.as_bytes())).collect();
         let parameters = json!([hex_data(self.router.as_slice()), keys, format!("{:#x}", height.number())]);
@@ -207,12 +207,8 @@ impl QbftProver {
             Err(other) => Err(other),
         };
         let answer = answer.map_err(|e| e.into_adapter(endpoint.label(), OPERATION))?.for_root(root);
-        let prove = |(slot, nodes): (SlotKey, Vec<Vec<u8>>)| {
-            let value = storage::prove(&Keccak256, root, &nodes, &slot)
-                .map_err(|e| verification(endpoint, "proof", Error::Proof(e)))?;
-            Ok(Proven { slot, value, nodes })
-        };
-        answer.slots.into_iter().map(prove).collect()
+        storage::prove_shared(&Keccak256, root, &answer.slots)
+            .map_err(|e| verification(endpoint, "proof", Error::Proof(e)))
     }
 
     fn parameters(&self, router_code_hash: CodeHash) -> Parameters {
@@ -374,14 +370,13 @@ impl Prover for QbftProver {
         let state = decoded(trusted)?;
         let slots = &slots_of(claims)?;
         let (height, root) = (state.height, state.consensus.storage_root);
-        let values = self
+        let proven = self
             .chain
             .pool
             .attempt(|endpoint| async move { self.values(&endpoint, height, root, slots).await })
             .await?;
         // The values are proven: that a claim does not hold is no fault of the node's.
-        let lists: Vec<(SlotKey, &[Vec<u8>])> = values.iter().map(|v| (v.slot, v.nodes.as_slice())).collect();
-        let proof = MembershipProof::new(&Keccak256, state.consensus, &lists).map_err(|e| own_state("proof", e))?;
+        let proof = MembershipProof { state: state.consensus, nodes: proven.nodes };
         let view = Trusted { height, client: &state.client, consensus: &state.consensus };
         let time = self.client.0.verify(view, &proof, claims).map_err(|e| own_state("proof", e))?;
         Ok(VerifiedProof { height, proof: proof.encode(), time })
@@ -393,25 +388,18 @@ impl Prover for QbftProver {
         let mut verdicts = Vec::with_capacity(claims.len());
         for part in claims.chunks(MAX_CLAIMS) {
             let slots = &slots_of(part)?;
-            let values = self
+            let proven = self
                 .chain
                 .pool
                 .attempt(|endpoint| async move { self.values(&endpoint, height, root, slots).await })
                 .await?;
-            verdicts.extend(part.iter().zip(&values).map(|(claim, proven)| match &claim.expected {
-                Expected::Present(value) => proven.value.as_ref().is_some_and(|found| found.as_slice() == value),
-                Expected::Absent => proven.value.is_none(),
+            verdicts.extend(part.iter().zip(&proven.values).map(|(claim, found)| match &claim.expected {
+                Expected::Present(value) => found.as_ref().is_some_and(|found| found.as_slice() == value),
+                Expected::Absent => found.is_none(),
             }));
         }
         Ok(verdicts)
     }
-}
-
-/// What lies in a slot, and the nodes that prove it.
-struct Proven {
-    slot: SlotKey,
-    value: Option<[u8; 32]>,
-    nodes: Vec<Vec<u8>>,
 }
 
 /// A height between the two, nearer to the first; `None` when they are neighbours.

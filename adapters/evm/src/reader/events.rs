@@ -9,6 +9,7 @@ use adapter::PacketEvent;
 use alloy_primitives::{B256, keccak256};
 use ethers_core::abi::{ParamType, Token};
 use light_client::{ClientId, Height, Sequence};
+use std::sync::LazyLock;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +27,18 @@ impl EventKind {
 
     /// The event's first topic.
     pub(crate) fn topic(self) -> B256 {
-        // Each name is of one event of the Router: `topics_are_of_the_router` below.
-        Artefact::router().event_hash(self.name()).unwrap_or_default()
+        static TOPICS: LazyLock<[B256; EventKind::ALL.len()]> = LazyLock::new(|| {
+            // Each name is of one event of the Router: `topics_are_of_the_router` below.
+            EventKind::ALL.map(|kind| Artefact::router().event_hash(kind.name()).unwrap_or_default())
+        });
+        let [send, receive, acknowledgement, acknowledged, timed_out] = *TOPICS;
+        match self {
+            Self::Send => send,
+            Self::Receive => receive,
+            Self::Acknowledgement => acknowledgement,
+            Self::Acknowledged => acknowledged,
+            Self::TimedOut => timed_out,
+        }
     }
 
     const fn name(self) -> &'static str {

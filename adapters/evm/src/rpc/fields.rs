@@ -1,4 +1,5 @@
 use super::{RpcError, error::printable};
+use alloy_primitives::hex;
 use serde_json::{Map, Value};
 
 /// The members of a JSON object that a node sent, each read by the form it must have.
@@ -54,18 +55,16 @@ pub(crate) fn big_quantity(field: &'static str, value: &Value) -> Result<Vec<u8>
         return Err(wrong());
     }
     let even = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
-    let bytes = hex::decode(even).map_err(|_| wrong())?;
+    let bytes = decode(&even).ok_or_else(wrong)?;
     Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
 /// Exactly `N` bytes.
 pub(crate) fn fixed<const N: usize>(field: &'static str, value: &Value) -> Result<[u8; N], RpcError> {
-    let mut array = [0; N];
-    let digits = value.as_str().and_then(|text| text.strip_prefix("0x"));
-    match digits.map(|digits| hex::decode_to_slice(digits, &mut array)) {
-        Some(Ok(())) => Ok(array),
-        _ => Err(shape(field, "hexadecimal bytes of the field's length", value)),
-    }
+    let digits = value.as_str().and_then(|text| text.strip_prefix("0x")).filter(|digits| hex::check_raw(digits));
+    digits
+        .and_then(|digits| hex::decode_to_array(digits).ok())
+        .ok_or_else(|| shape(field, "hexadecimal bytes of the field's length", value))
 }
 
 /// At most `max` bytes.
@@ -75,7 +74,12 @@ pub(crate) fn bytes(field: &'static str, value: &Value, max: usize) -> Result<Ve
     if digits.len() / 2 > max {
         return Err(wrong());
     }
-    hex::decode(digits).map_err(|_| wrong())
+    decode(digits).ok_or_else(wrong)
+}
+
+/// Digits to bytes. The decoder would take a second `0x` before them.
+fn decode(digits: &str) -> Option<Vec<u8>> {
+    if hex::check_raw(digits) { hex::decode(digits).ok() } else { None }
 }
 
 /// A list of at most `max` elements.
@@ -88,10 +92,7 @@ pub(crate) fn array<'a>(field: &'static str, value: &'a Value, max: usize) -> Re
 
 /// `0x` and hexadecimal digits, for requests.
 pub(crate) fn hex_data(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 + bytes.len() * 2);
-    text.push_str("0x");
-    text.push_str(&hex::encode(bytes));
-    text
+    hex::encode_prefixed(bytes)
 }
 
 fn shape(field: &'static str, expected: &'static str, value: &Value) -> RpcError {
@@ -134,9 +135,13 @@ mod tests {
     #[test]
     fn bytes_are_bounded_and_exact() {
         assert_eq!(fixed::<2>("b", &json!("0x0102")).ok(), Some([1, 2]));
-        for bad in [json!("0x01"), json!("0x010203"), json!("0102"), json!("0x010g"), json!(["0x0102"])] {
+        for bad in
+            [json!("0x01"), json!("0x010203"), json!("0102"), json!("0x010g"), json!("0x0x0102"), json!(["0x0102"])]
+        {
             assert!(fixed::<2>("b", &bad).is_err(), "{bad}");
         }
+        assert_eq!(bytes("b", &json!("0xAb01"), 2).ok(), Some(vec![0xab, 1]));
+        assert!(bytes("b", &json!("0x0x01"), 9).is_err());
         assert!(bytes("b", &json!("0x010203"), 2).is_err());
         assert!(bytes("b", &json!("0x123"), 2).is_err());
         assert!(array("a", &json!([1, 2, 3]), 2).is_err());

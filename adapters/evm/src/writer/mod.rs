@@ -12,7 +12,7 @@ use crate::{
     rpc::{Endpoint, Fields, Request, RpcError, hex_data, quantity},
 };
 use adapter::{AdapterError, ChainWriter, FeeBump, Message, Nonces, Outcome, SignedTransaction, TransactionHash};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use estimate::Call;
 use ethers_core::abi::{ParamType, Token};
@@ -20,7 +20,7 @@ use futures::future::join_all;
 use light_client::Height;
 use serde_json::{Value, json};
 use sign::Unsigned;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What a transaction without calldata costs.
 const PLAIN_TRANSFER_GAS: u64 = 21_000;
@@ -299,8 +299,8 @@ fn check_hash(fields: &Fields<'_>, field: &'static str, hash: TransactionHash) -
 
 /// The item that a `BatchItemFailed` log tells of.
 fn failed_item(log: &Log) -> Option<(usize, String)> {
-    let event = Artefact::router().event_hash("BatchItemFailed")?;
-    if log.topic(0) != Some(event) {
+    static EVENT: LazyLock<Option<B256>> = LazyLock::new(|| Artefact::router().event_hash("BatchItemFailed"));
+    if EVENT.is_none() || log.topic(0) != *EVENT {
         return None;
     }
     let values = strict::tokens("BatchItemFailed", &[ParamType::Uint(256), ParamType::Bytes], &log.data).ok()?;
