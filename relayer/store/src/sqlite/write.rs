@@ -47,8 +47,9 @@ async fn run(connection: &mut SqliteConnection, operation: &'static str, query: 
     Ok(())
 }
 
-/// Rows of one statement are this many: each statement costs a change of threads, whatever it does.
-const CHUNKS: [usize; 3] = [32, 4, 1];
+/// Rows of one statement are this many: each statement costs a change of threads, whatever it does. A batch of fifty
+/// takes three.
+const CHUNKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 static PACKET: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
