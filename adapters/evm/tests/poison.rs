@@ -7,6 +7,7 @@ use adapter::{AdapterErrorKind, ChainReader as _, PacketEvent};
 use adapter_devchain::Fork;
 use adapter_evm::{EndpointConfig, EvmChain, EvmConfig};
 use light_client::{Height, Sequence};
+use serde_json::json;
 use support::{
     facts,
     liar::{Act, Liar},
@@ -51,4 +52,45 @@ async fn a_packet_that_nobody_can_carry_hides_no_other() {
     let error = reader.sent_packet(&a.client, Sequence::FIRST).await.unwrap_err();
     assert_eq!(error.kind(), AdapterErrorKind::RefusedByChain, "{error}");
     assert_eq!(chain.endpoints()[0].lies, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_too_much_together_are_not_gathered() {
+    let (a, _b) = linked(node(96_103, Fork::London).await, node(96_104, Fork::London).await).await;
+    let owner = a.owner.address();
+    let (issued, _) = a.receipts.issue(&a.owner, [1; 32], &facts(), 5_000, owner, owner).await.unwrap();
+    a.receipts.lock(&a.owner, &a.client, &issued.content, owner, owner, now() + 3_600).await.unwrap();
+    // Refuses every range but single blocks, and tells of as much for each as one answer may hold.
+    const MAX_BYTES: usize = 64 * 1024;
+    let flood = Act::change(|method, parameters, answer| {
+        if method != "eth_getLogs" {
+            return;
+        }
+        let filter = &parameters[0];
+        if filter["fromBlock"] == filter["toBlock"] {
+            let log = json!({
+                "address": filter["address"], "topics": [filter["topics"][0][0]], "data": format!("0x{}", "00".repeat(MAX_BYTES / 3)),
+                "blockNumber": filter["fromBlock"], "transactionHash": format!("0x{:064x}", 1), "logIndex": "0x0",
+                "blockHash": format!("0x{:064x}", 2), "transactionIndex": "0x0", "removed": false,
+            });
+            *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "result": [log] });
+        } else {
+            *answer =
+                json!({ "jsonrpc": "2.0", "id": answer["id"], "error": { "code": -32_005, "message": "too many" } });
+        }
+    });
+    let node = Liar::start(&a.node, flood).await;
+    let mut config = EvmConfig { endpoints: vec![EndpointConfig::new(&node.url)], ..a.chain.config().clone() };
+    config.limits.max_answer_bytes = MAX_BYTES;
+    let chain = EvmChain::connect(config).await.unwrap();
+    let reader = chain.reader().unwrap();
+    let head = reader.head().await.unwrap().height;
+    assert!(head.number() > 15, "{head}");
+
+    let before = node.requests();
+    let error = reader.packet_events(Height::new(0), head).await.unwrap_err();
+    assert_eq!(error.kind(), AdapterErrorKind::Transient, "{error}");
+    let asked = node.requests() - before;
+    assert!(asked <= 20, "asked {asked} times for {head} blocks; all of them would be twice as many as there are");
+    assert_eq!(chain.endpoints()[0].lies, 0, "a chain may be that busy");
 }

@@ -60,6 +60,34 @@ fn packets_that_a_node_makes_up_do_not_fill_the_memory() {
 }
 
 #[test]
+fn blocks_that_are_too_much_for_one_answer_are_asked_for_in_fewer() {
+    let mut machine =
+        machine(Limits { event_blocks: 8, ..Limits::default() }, PathStart::default(), UnixMillis::new(0));
+    let mut events = vec![Event::Tick, Event::Head(End::A, head(100))];
+    let mut asked = Vec::new();
+    for tick in 0..2_000_u64 {
+        let mut answers = Vec::new();
+        for event in events.drain(..) {
+            for action in machine.handle(event, UnixMillis::new(tick * 100)) {
+                if let Action::ReadEvents { end: End::A, from, to } = action {
+                    let blocks = to.number() - from.number() + 1;
+                    asked.push(blocks);
+                    answers.push(if blocks > 2 && from.number() < 20 {
+                        Event::Failed(Task::Events(End::A), Failure::Transient)
+                    } else {
+                        Event::Events { end: End::A, from, to, events: Vec::new() }
+                    });
+                }
+            }
+        }
+        events = answers;
+        events.push(Event::Tick);
+    }
+    assert_eq!(asked.get(..4), Some(&[8, 4, 2, 4][..]), "halved until it succeeds, and then more again");
+    assert_eq!(asked.iter().rev().nth(1), Some(&8), "and all of it where the answers are small: {asked:?}");
+}
+
+#[test]
 fn a_clock_set_back_holds_nothing_up() {
     let mut machine = machine(Limits::default(), PathStart::default(), UnixMillis::new(10_000_000_000));
     let asks = |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::ReadClient(End::A)));

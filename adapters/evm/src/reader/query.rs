@@ -8,6 +8,9 @@ use adapter::AdapterError;
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
 
+/// So many of the largest answers are kept at once; a node that sends more is not waited for to the end.
+const ANSWERS_KEPT: usize = 2;
+
 /// What logs are asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
@@ -43,17 +46,26 @@ impl Filter {
 /// A range that the node refuses, or whose answer is too large, is asked for in two halves, down to a single block.
 ///
 /// # Errors
+/// [`AdapterError::Unavailable`] when the halves together hold more than twice what one answer may: the caller asks for
+/// fewer blocks.
 /// [`AdapterError::Behind`] when the node has not come to the end of the range: some nodes answer then as if nothing
 /// had happened. [`AdapterError::Inconsistent`] for logs that were not asked for.
 pub(crate) async fn logs(endpoint: &Endpoint, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, AdapterError> {
-    let mut found = Vec::new();
+    let max_bytes = endpoint.max_answer_bytes().saturating_mul(ANSWERS_KEPT);
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
     let mut ranges = vec![(from, to)];
     while let Some((from, to)) = ranges.pop() {
         if from > to {
             continue;
         }
         match one_range(endpoint, filter, from, to).await {
-            Ok(logs) => found.extend(logs),
+            Ok(logs) => {
+                bytes = logs.iter().fold(bytes, |sum, log| sum.saturating_add(log.data.len()));
+                if bytes > max_bytes {
+                    return Err(RpcError::TooLarge { max: max_bytes }.into_adapter(endpoint.label(), "eth_getLogs"));
+                }
+                found.extend(logs);
+            }
             Err(Refusal::TooMuch(_)) if from < to => {
                 let middle = from + (to - from) / 2;
                 ranges.push((middle + 1, to));

@@ -87,6 +87,11 @@ impl Endpoint {
         &self.label
     }
 
+    /// The longest answer that is read, in bytes.
+    pub(crate) const fn max_answer_bytes(&self) -> usize {
+        self.limits.max_answer_bytes
+    }
+
     pub(super) fn score(&self) -> MutexGuard<'_, Score> {
         self.score.lock().unwrap_or_else(PoisonError::into_inner)
     }

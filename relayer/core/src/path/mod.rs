@@ -106,6 +106,8 @@ struct EndState {
     flights: BTreeMap<u64, Flight>,
     /// The most packets of the next batch; halved when a batch was too long.
     batch_packets: u32,
+    /// The most blocks of the next request for events; halved when one did not succeed: it may have been too much.
+    event_blocks: u64,
 }
 
 /// A batch being prepared.
@@ -191,6 +193,7 @@ impl PathMachine {
                 .map(|purpose| (purpose.batch, Flight::remembered(purpose)))
                 .collect(),
             batch_packets: limits.batch_packets.max(1),
+            event_blocks: limits.event_blocks.max(1),
         });
         let last_open = start.open.iter().map(|purpose| purpose.batch).max().unwrap_or(0);
         Self {
@@ -276,8 +279,10 @@ impl PathMachine {
         let (limits, seed, now) = (self.limits.clone(), self.seed, self.now);
         match task {
             Task::Events(end) => {
-                self.end(end).reading = false;
-                self.end(end).read.failed(&limits, seed, 1, now);
+                let state = self.end(end);
+                state.reading = false;
+                state.read.failed(&limits, seed, 1, now);
+                state.event_blocks = (state.event_blocks / 2).max(1);
             }
             Task::Client(host) => {
                 self.end(host).client_reading = false;

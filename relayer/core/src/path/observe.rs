@@ -36,9 +36,10 @@ impl PathMachine {
         for event in events {
             self.observe(end, event, live_from);
         }
-        let (id, now) = (self.id.clone(), self.now);
+        let (id, now, blocks) = (self.id.clone(), self.now, self.limits.event_blocks.max(1));
         let state = self.end(end);
         state.read.done(now);
+        state.event_blocks = state.event_blocks.saturating_mul(2).min(blocks);
         if expected.is_none_or(|next| from <= next) && to > state.cursor {
             state.cursor = to;
         }
@@ -304,7 +305,7 @@ impl PathMachine {
     }
 
     pub(super) fn ask_for_reads(&mut self) {
-        let (now, blocks) = (self.now, self.limits.event_blocks.max(1));
+        let now = self.now;
         for end in End::BOTH {
             let room = self.announced(Direction::from_source(end)) < u64::from(self.limits.announced_packets.max(1));
             let state = self.end(end);
@@ -315,7 +316,7 @@ impl PathMachine {
                 && !state.reading
                 && state.read.is_due(now)
             {
-                let last = from.number().saturating_add(blocks - 1).min(head.height.number());
+                let last = from.number().saturating_add(state.event_blocks - 1).min(head.height.number());
                 let to = if from.revision() == head.height.revision() {
                     Height::with_revision(from.revision(), last)
                 } else {
