@@ -247,8 +247,15 @@ fn show_end(file: &Path, out: &mut impl io::Write) -> io::Result<()> {
 /// [`ProgramError::Build`], [`ProgramError::Io`].
 pub fn build() -> Result<PathBuf, ProgramError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    // What cargo tells a test of the test's own package would make build scripts that look at it run again, and half of
+    // the workspace be compiled again, here and at the next build without it.
+    let of_this_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_this_package)) {
+        command.env_remove(name);
+    }
     // Cargo builds a package's programs for its integration tests: this is one of lighterman's.
-    let output = Command::new(&cargo)
+    let output = command
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .args(["test", "--release", "--workspace", "--locked", "--no-run", "--test", "cli", "--message-format=json"])
         .stdin(Stdio::null())
