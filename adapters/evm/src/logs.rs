@@ -52,6 +52,9 @@ impl Log {
 
     /// The logs of an answer, which must be in the chain's order and each there once.
     pub(crate) fn read_all(field: &'static str, value: &Value) -> Result<Vec<Self>, RpcError> {
+        if value.as_array().is_some_and(|logs| logs.len() > MAX_LOGS) {
+            return Err(RpcError::TooMany { max: MAX_LOGS });
+        }
         let logs = array(field, value, MAX_LOGS)?.iter().map(Self::read).collect::<Result<Vec<_>, _>>()?;
         let place = |log: &Self| (log.height, log.index);
         if let Some(pair) = logs.windows(2).find(|pair| matches!(pair, [a, b] if place(a) >= place(b))) {

@@ -8,6 +8,7 @@ use adapter_devchain::Fork;
 use adapter_evm::{EndpointConfig, EvmChain, EvmConfig};
 use light_client::{Height, Sequence};
 use serde_json::json;
+use std::collections::BTreeSet;
 use support::{
     facts,
     liar::{Act, Liar},
@@ -93,4 +94,34 @@ async fn answers_that_are_too_much_together_are_not_gathered() {
     let asked = node.requests() - before;
     assert!(asked <= 20, "asked {asked} times for {head} blocks; all of them would be twice as many as there are");
     assert_eq!(chain.endpoints()[0].lies, 0, "a chain may be that busy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_liar_in_front_is_not_asked_each_time() {
+    let (a, _b) = linked(node(96_105, Fork::London).await, node(96_106, Fork::London).await).await;
+    let owner = a.owner.address();
+    let (issued, _) = a.receipts.issue(&a.owner, [1; 32], &facts(), 5_000, owner, owner).await.unwrap();
+    a.receipts.lock(&a.owner, &a.client, &issued.content, owner, owner, now() + 3_600).await.unwrap();
+    // Well formed and false: another version of the packet, and packets that were never sent.
+    let liar = Act::change(|method, _, answer| {
+        if method == "eth_getLogs" {
+            for log in answer["result"].as_array_mut().into_iter().flatten() {
+                log["data"] = log["data"].as_str().unwrap().replace("77722d31000000", "77722d32000000").into();
+            }
+        }
+        if method == "eth_getStorageAt" {
+            answer["result"] = format!("0x{:064x}", 77).into();
+        }
+    });
+    let (first, second) = (Liar::start(&a.node, liar).await, Liar::start(&a.node, Act::honest()).await);
+    let endpoints = vec![EndpointConfig::new(&first.url), EndpointConfig::new(&second.url)];
+    let chain = EvmChain::connect(EvmConfig { endpoints, ..a.chain.config().clone() }).await.unwrap();
+    let reader = chain.reader().unwrap();
+    let (mut versions, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..12 {
+        let packet = reader.sent_packet(&a.client, Sequence::FIRST).await.unwrap().unwrap();
+        versions.insert(packet.value.payloads[0].version.clone());
+        numbers.insert(reader.next_sequence_send(&a.client).await.unwrap().value);
+    }
+    assert!(versions.contains("wr-1") && numbers.contains(&2), "{versions:?} {numbers:?}");
 }

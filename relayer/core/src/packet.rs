@@ -195,7 +195,9 @@ impl PacketRow {
         if !matches!(self.state, PacketState::Missing | PacketState::Announced) || self.commitment == told.commitment {
             return false;
         }
-        *self = Self::announced(self.sequence, told, now);
+        // Who tells one tale after another gains no more attempts by it.
+        let tries = self.tries;
+        *self = Self { tries, ..Self::announced(self.sequence, told, now) };
         true
     }
 
@@ -252,6 +254,14 @@ mod tests {
             assert_eq!(PacketState::from_word(state.as_str()), Some(*state));
         }
         assert_eq!(PacketState::from_word("lost"), None);
+    }
+
+    #[test]
+    fn one_tale_after_another_gains_no_attempts() {
+        let mut row = PacketRow::announced(Sequence::FIRST, told(1), UnixMillis::new(1));
+        row.tries = 7;
+        assert!(row.retell(told(2), UnixMillis::new(2)));
+        assert_eq!((row.tries, row.commitment), (7, told(2).commitment));
     }
 
     #[test]

@@ -140,7 +140,8 @@ impl EvmReader {
         let mut failure = None;
         let mut absent = false;
         // A node that hides an event answers as one where there is none: only when all have none, there is none.
-        for endpoint in self.chain.pool.by_rank() {
+        // What it tells is proven or disproven later; then it is asked for again, and of another.
+        for endpoint in self.chain.pool.by_turns() {
             match self.find_event_at(&endpoint, &filter, client).await {
                 Ok(Some(event)) => return Ok(Some(event)),
                 Ok(None) => absent = true,
@@ -171,14 +172,13 @@ impl EvmReader {
 
     async fn slot(&self, path: &StorePath) -> Result<At<[u8; 32]>, AdapterError> {
         let slot = &path.slot();
-        self.chain
-            .pool
-            .attempt(|endpoint| async move {
-                let view = View::latest(&endpoint).await?;
-                let value = view.slot(self.router, slot.as_bytes()).await?;
-                Ok(At { height: Height::new(view.height), value })
-            })
-            .await
+        let pool = &self.chain.pool;
+        pool.attempt_at(pool.by_turns(), |endpoint| async move {
+            let view = View::latest(&endpoint).await?;
+            let value = view.slot(self.router, slot.as_bytes()).await?;
+            Ok(At { height: Height::new(view.height), value })
+        })
+        .await
     }
 }
 
@@ -282,7 +282,7 @@ impl ChainReader for EvmReader {
             let value = hosted::client(&view, self.router, self.config().router_height, &self.states, id).await?;
             Ok(At { height: Height::new(view.height), value })
         };
-        self.chain.pool.attempt(work).await
+        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
     }
 
     async fn consensus_state(&self, id: &ClientId, height: Height) -> Result<At<Option<Vec<u8>>>, AdapterError> {

@@ -113,7 +113,7 @@ async fn one_range(endpoint: &Endpoint, filter: &Filter, from: u64, to: u64) -> 
 /// A node's own refusal and an answer beyond the limit may be cured by a smaller range.
 fn classify(endpoint: &Endpoint) -> impl Fn(RpcError) -> Refusal {
     move |error| match error {
-        RpcError::Node { .. } | RpcError::TooLarge { .. } => Refusal::TooMuch(error),
+        RpcError::Node { .. } | RpcError::TooLarge { .. } | RpcError::TooMany { .. } => Refusal::TooMuch(error),
         other => Refusal::Other(other.into_adapter(endpoint.label(), "eth_getLogs")),
     }
 }

@@ -247,7 +247,7 @@ fn parse(status: u16, body: &[u8]) -> Result<Value, RpcError> {
         return Err(RpcError::NotJson { found: printable(&String::from_utf8_lossy(start)) });
     }
     if count_values(body) > MAX_JSON_VALUES {
-        return Err(RpcError::Malformed { found: format!("more than {MAX_JSON_VALUES} values") });
+        return Err(RpcError::TooMany { max: MAX_JSON_VALUES });
     }
     serde_json::from_slice(body).map_err(|e| RpcError::Malformed { found: printable(&e.to_string()) })
 }

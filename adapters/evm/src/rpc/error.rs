@@ -20,6 +20,12 @@ pub enum RpcError {
         /// The limit.
         max: usize,
     },
+    /// The answer has more elements than allowed.
+    #[error("answer: expected at most {max} elements, found more")]
+    TooMany {
+        /// The limit.
+        max: usize,
+    },
     /// The server answered with a status that is no success, and no JSON-RPC error.
     #[error("http status: expected 200, found {found}")]
     HttpStatus {

@@ -5,11 +5,19 @@ use super::{
 use adapter::{AdapterError, AdapterErrorKind};
 use futures::future::join_all;
 use serde_json::Value;
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 /// The endpoints of one chain.
 pub(crate) struct Pool {
     endpoints: Vec<Arc<Endpoint>>,
+    /// How often endpoints have taken turns.
+    turns: AtomicU64,
 }
 
 /// What an endpoint has done so far, for status pages.
@@ -52,7 +60,7 @@ impl Pool {
             .enumerate()
             .map(|(index, config)| Endpoint::new(config, index, chain_id, limits).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let pool = Self { endpoints };
+        let pool = Self { endpoints, turns: AtomicU64::new(0) };
         let checks = join_all(pool.endpoints.iter().map(|endpoint| endpoint.confirm_chain())).await;
         let mut reached = false;
         let mut last = None;
@@ -100,6 +108,20 @@ impl Pool {
         ranked.into_iter().map(|(_, endpoint)| endpoint).collect()
     }
 
+    /// All endpoints; those that do not rest take turns at being the first. For questions whose answer shows to be false
+    /// only later, if at all: a liar is believed now and then, and not each time.
+    pub(crate) fn by_turns(&self) -> Vec<Arc<Endpoint>> {
+        let now = Instant::now();
+        let (mut awake, resting): (Vec<_>, Vec<_>) =
+            self.by_rank().into_iter().partition(|endpoint| !endpoint.score().is_resting(now));
+        // Fibonacci hashing: whoever asks every second or third time does not meet the same endpoint each time.
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let first = usize::try_from(turn).unwrap_or_default().checked_rem(awake.len()).unwrap_or_default();
+        awake.rotate_left(first);
+        awake.extend(resting);
+        awake
+    }
+
     /// Those that do not rest, or all when all do.
     pub(crate) fn awake(&self) -> Vec<Arc<Endpoint>> {
         let now = Instant::now();
@@ -117,8 +139,17 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
+        self.attempt_at(self.by_rank(), work).await
+    }
+
+    /// As [`Pool::attempt`], at endpoints in this order.
+    pub(crate) async fn attempt_at<T, W, F>(&self, endpoints: Vec<Arc<Endpoint>>, work: W) -> Result<T, AdapterError>
+    where
+        W: Fn(Arc<Endpoint>) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
         let mut worst: Option<AdapterError> = None;
-        for endpoint in self.by_rank() {
+        for endpoint in endpoints {
             match work(Arc::clone(&endpoint)).await {
                 Ok(value) => {
                     endpoint.score().answered();

@@ -229,7 +229,6 @@ impl PathMachine {
     /// The claim that a step rests on does not hold at a verified height.
     fn on_disproven(&mut self, item: Item, height: Height, time: Timestamp) {
         let Item { direction, sequence, step } = item;
-        let now = self.now;
         let heads = [self.head_height(End::A), self.head_height(End::B)];
         let source = heads[end_index(direction.source())];
         let Some(entry) = self.directions[index(direction)].rows.get_mut(&sequence) else { return };
@@ -244,8 +243,7 @@ impl PathMachine {
             Step::Acknowledge => {
                 entry.row.acknowledgement_height = None;
                 entry.want_look(Look::Destination, height);
-                entry.row.next_try = now;
-                self.dirty.insert((direction, sequence));
+                self.postpone(direction, sequence, None);
                 self.actions.push(Action::Alert(Alert::FalseAcknowledgement(direction, sequence)));
             }
             // Its packet receipt is there: it was delivered in time.

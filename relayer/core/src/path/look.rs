@@ -98,12 +98,13 @@ impl PathMachine {
     /// Whether the number of packets has to be proven now, and which number is expected.
     fn gap_question(&mut self, direction: Direction) -> Option<Question> {
         let now = self.now;
-        let guess = self.guess_next(direction);
-        let head = self.head_height(direction.source());
         let state = self.direction(direction);
         if !state.gap.is_due(now) || state.asking_next {
             return None;
         }
+        let guess = self.guess_next(direction);
+        let head = self.head_height(direction.source());
+        let state = self.direction(direction);
         // Nothing new can have been sent since the last proof in the same state.
         let settled = state.next_proven.is_some_and(|(next, height)| height >= head && next == guess);
         if settled && state.next_told.is_none() {
@@ -327,7 +328,7 @@ impl PathMachine {
             *entry = super::Entry::new(PacketRow::missing(sequence, now));
             entry.row.tries = tries;
             entry.row.acknowledgement_height = acknowledgement;
-            self.dirty.insert((direction, sequence));
+            self.postpone(direction, sequence, None);
             self.actions.push(Action::Alert(Alert::FalsePacket(direction, sequence)));
         }
     }
