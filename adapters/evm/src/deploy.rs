@@ -6,7 +6,7 @@ use crate::{
     account,
 };
 use adapter::{AdapterError, TrustedState};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, keccak256};
 use ethers_core::{
     abi::{Token, Tokenizable as _, encode},
     types::{self as ethers, U256},
@@ -18,6 +18,9 @@ use light_client_qbft::{ClientState, ConsensusState, Kind, TrustLevel};
 const OPCODE_MODE: u8 = 0;
 /// The kind of an EVM chain's accounts in the payload `wr-1`.
 const EVM_ACCOUNT_KIND: u8 = 1;
+/// What the bridge calls its payload and the payload's form. Source: protocol `wr-1`; `Wr1Codec` of the contracts.
+const PAYLOAD_VERSION: &str = "wr-1";
+const PAYLOAD_ENCODING: &str = "application/x-solidity-abi";
 
 /// The code hash of a Router on this chain with this governance: what the chain's account of it must hold.
 ///
@@ -30,6 +33,48 @@ pub fn router_code_hash(chain_id: u64, governance: Address) -> Result<CodeHash, 
         ("hashMode", word(U256::from(OPCODE_MODE))),
     ];
     predicted(Artefact::router(), &values)
+}
+
+/// The code hash of a governance contract; its members and rules are in its state.
+///
+/// # Errors
+/// [`AdapterError::Config`] when the artefact has other immutables than are known here.
+pub fn governance_code_hash() -> Result<CodeHash, AdapterError> {
+    predicted(Artefact::governance(), &[])
+}
+
+/// The code hash of a receipt ledger of the chain of this `chain_ref`, with this governance.
+///
+/// # Errors
+/// [`AdapterError::Config`] when the artefact has other immutables than are known here.
+pub fn ledger_code_hash(governance: Address, home_ref: [u8; 32]) -> Result<CodeHash, AdapterError> {
+    predicted(Artefact::receipt_ledger(), &[("governance", governance.into_word().0), ("homeRef", home_ref)])
+}
+
+/// The code hash of a receipt bridge between this Router and this ledger, on a port of at most 32 bytes.
+///
+/// # Errors
+/// [`AdapterError::Config`] when the artefact has other immutables than are known here.
+pub fn bridge_code_hash(
+    router: Address,
+    ledger: Address,
+    governance: Address,
+    home_ref: [u8; 32],
+    port: &str,
+) -> Result<CodeHash, AdapterError> {
+    let values = [
+        ("_router", router.into_word().0),
+        ("_ledger", ledger.into_word().0),
+        ("governance", governance.into_word().0),
+        ("homeRef", home_ref),
+        ("accountKind", word(U256::from(EVM_ACCOUNT_KIND))),
+        ("_portText", B256::right_padding_from(port.as_bytes().get(..32).unwrap_or(port.as_bytes())).0),
+        ("_portBytes", word(U256::from(port.len()))),
+        ("_portKey", keccak256(port).0),
+        ("_versionKey", keccak256(PAYLOAD_VERSION).0),
+        ("_encodingKey", keccak256(PAYLOAD_ENCODING).0),
+    ];
+    predicted(Artefact::receipt_bridge(), &values)
 }
 
 /// The code hash of a QBFT light client with the parameters of this state.

@@ -46,7 +46,9 @@ pub use account::{Deployed, EvmAccount};
 pub use alloy_primitives::Address;
 pub use chain::EvmChain;
 pub use config::{Consensus, EvmConfig, FeePolicy};
-pub use deploy::{chain_ref, qbft_client_code_hash, router_code_hash};
+pub use deploy::{
+    bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash, qbft_client_code_hash, router_code_hash,
+};
 pub use governance::{Act, ActState, Governance, GovernedCall};
 pub use keys::{Key, KeyError, KeySource, password_from_file};
 pub use light_client_qbft::TrustLevel;

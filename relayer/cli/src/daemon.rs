@@ -1,6 +1,6 @@
 //! The running relayer, as its own page tells of it, or what it left in the database when it does not run.
 
-use crate::{config::Config, error::CliError};
+use crate::{config::Config, error::CliError, relay};
 use relayer_store::SqliteStore;
 use serde::de::DeserializeOwned;
 use std::{net::SocketAddr, time::Duration};
@@ -39,13 +39,24 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Opens the database of a relayer that does not run; `None` when there is none yet.
+/// Looks at the database, whether a relayer runs on it or not; `None` when there is none yet.
 ///
 /// # Errors
-/// [`CliError::Store`] when a relayer runs on it after all, or it is not one that this version understands.
+/// [`CliError::Store`] when it is not one that this version understands.
 pub(crate) async fn open_to_read(config: &Config) -> Result<Option<SqliteStore>, CliError> {
     if !config.database.exists() {
         return Ok(None);
     }
-    Ok(Some(SqliteStore::open(&config.database, "lighterman, looking").await?))
+    Ok(Some(SqliteStore::look(&config.database).await?))
+}
+
+/// Opens the database of a relayer that does not run; `None` when there is none yet.
+///
+/// # Errors
+/// [`CliError::Store`] when a relayer runs on it after all, or it is not one that this version understands.
+pub(crate) async fn open_to_write(config: &Config) -> Result<Option<SqliteStore>, CliError> {
+    if !config.database.exists() {
+        return Ok(None);
+    }
+    Ok(Some(SqliteStore::open(&config.database, &relay::owner()).await?))
 }

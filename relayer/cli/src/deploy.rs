@@ -7,7 +7,10 @@ use crate::{
     record::{self, ChainRecord, Made},
 };
 use adapter::AdapterError;
-use adapter_evm::{Deployed, EvmAccount, EvmChain, chain_ref, router_code_hash};
+use adapter_evm::{
+    Deployed, EvmAccount, EvmChain, bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash,
+    router_code_hash,
+};
 use alloy_primitives::{Address, B256, keccak256};
 use light_client::CodeHash;
 use std::path::Path;
@@ -37,7 +40,10 @@ impl Deployment<'_> {
         let mut record = self.record(genesis_hash)?;
 
         let governance = match record.governance {
-            Some(made) => self.check_any("governance", made).await?,
+            Some(made) => {
+                self.check_code("governance", made.address, self.chain(governance_code_hash())?).await?;
+                made.address
+            }
             None => {
                 let (threshold, delay) = (self.chain.governance.threshold, self.chain.governance.delay.as_secs());
                 let made =
@@ -56,19 +62,26 @@ impl Deployment<'_> {
             }
         };
         self.check_code("Router", router.address, router_hash).await?;
+        let home = chain_ref(self.chain.chain_id, genesis_hash.0);
         let ledger = match record.ledger {
-            Some(made) => self.check_any("ledger", made).await?,
+            Some(made) => {
+                self.check_code("ledger", made.address, self.chain(ledger_code_hash(governance, home))?).await?;
+                made.address
+            }
             None => {
-                let home = chain_ref(self.chain.chain_id, genesis_hash.0);
                 let made = self.make("ledger", self.account.deploy_ledger(governance, home)).await?;
                 self.note(&mut record, |record| record.ledger = Some(made))?;
                 made.address
             }
         };
+        let port = &self.chain.port;
         let bridge = match record.bridge {
-            Some(made) => self.check_any("bridge", made).await?,
+            Some(made) => {
+                let expected = self.chain(bridge_code_hash(router.address, ledger, governance, home, port))?;
+                self.check_code("bridge", made.address, expected).await?;
+                made.address
+            }
             None => {
-                let port = &self.chain.port;
                 let making = self.account.deploy_bridge(router.address, ledger, governance, port);
                 let made = self.make("bridge", making).await?;
                 self.note(&mut record, |record| record.bridge = Some(made))?;
@@ -129,15 +142,6 @@ impl Deployment<'_> {
         record::write(self.record_file, record)
     }
 
-    async fn check_any(&self, what: &'static str, made: Made) -> Result<Address, CliError> {
-        let found = self.chain(self.evm.code_hash(made.address).await)?;
-        if has_code(found) {
-            return Ok(made.address);
-        }
-        let expected = format!("its contract at {}, as noted in {}", made.address, self.file());
-        Err(self.other(what, expected, "no code there".to_owned()))
-    }
-
     async fn check_code(&self, what: &'static str, address: Address, expected: CodeHash) -> Result<(), CliError> {
         let found = self.chain(self.evm.code_hash(address).await)?;
         if found == expected {
@@ -157,6 +161,24 @@ impl Deployment<'_> {
     fn file(&self) -> String {
         self.record_file.display().to_string()
     }
+}
+
+/// The contracts of a chain with their addresses and the hashes that their code must have.
+///
+/// # Errors
+/// When the artefacts are not the ones that this program was built for.
+pub(crate) fn expected_code(
+    chain: &ChainConfig,
+    contracts: &Contracts,
+) -> Result<[(&'static str, Address, CodeHash); 4], AdapterError> {
+    let Contracts { governance, router, ledger, bridge, .. } = *contracts;
+    let home = chain_ref(chain.chain_id, contracts.genesis_hash.0);
+    Ok([
+        ("governance", governance, governance_code_hash()?),
+        ("router", router, router_code_hash(chain.chain_id, governance)?),
+        ("ledger", ledger, ledger_code_hash(governance, home)?),
+        ("bridge", bridge, bridge_code_hash(router, ledger, governance, home, &chain.port)?),
+    ])
 }
 
 /// Whether an account has code, by its hash.

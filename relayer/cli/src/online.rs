@@ -3,14 +3,14 @@
 use crate::{
     commands::check::Report,
     config::{ChainConfig, Config, Contracts, PathEnd},
-    deploy::has_code,
+    deploy::{expected_code, has_code},
     error::{Chain as Words, CliError},
     keys::Keys,
     output::step,
     registry,
 };
 use adapter::{ChainReader as _, ChainWriter as _};
-use adapter_evm::{EvmChain, router_code_hash};
+use adapter_evm::EvmChain;
 use light_client::Status;
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -70,27 +70,20 @@ async fn check_contracts(chain: &ChainConfig, contracts: &Contracts, evm: &EvmCh
         }
         Err(error) => report.problem(&chain.file, "contracts.genesis_hash", "a first block", Words(&error).to_string()),
     }
-    for (key, address) in [
-        ("governance", contracts.governance),
-        ("router", contracts.router),
-        ("ledger", contracts.ledger),
-        ("bridge", contracts.bridge),
-    ] {
-        let router = (key == "router").then(|| router_code_hash(chain.chain_id, contracts.governance).ok()).flatten();
-        match (evm.code_hash(address).await, router) {
-            (Ok(found), Some(expected)) if found == expected => {}
-            (Ok(found), None) if has_code(found) => {}
-            (Ok(found), expected) => {
-                wrong = true;
-                let expected = expected.map_or("code".to_owned(), |hash| format!("code that hashes to {hash}"));
-                let found = if has_code(found) { found.to_string() } else { "no code".to_owned() };
-                report.problem(&chain.file, format!("contracts.{key} = {address}"), expected, found);
-            }
-            (Err(error), _) => {
-                wrong = true;
-                report.problem(&chain.file, format!("contracts.{key}"), "code", Words(&error).to_string());
-            }
-        }
+    let expected = match expected_code(chain, contracts) {
+        Ok(expected) => expected,
+        Err(error) => return report.problem(&chain.file, "contracts", "known artefacts", Words(&error).to_string()),
+    };
+    for (key, address, expected) in expected {
+        let found = match evm.code_hash(address).await {
+            Ok(found) if found == expected => continue,
+            Ok(found) if has_code(found) => found.to_string(),
+            Ok(_) => "no code".to_owned(),
+            Err(error) => Words(&error).to_string(),
+        };
+        wrong = true;
+        let expected = format!("code that hashes to {expected}");
+        report.problem(&chain.file, format!("contracts.{key} = {address}"), expected, found);
     }
     if !wrong {
         report.fact(format!("chain {}: the contracts are there", chain.name));

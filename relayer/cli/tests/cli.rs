@@ -118,6 +118,15 @@ fn a_missing_key_variable_is_told_by_check() -> TestResult {
 }
 
 #[test]
+fn the_page_is_for_other_machines_only_where_the_configuration_says_so() -> TestResult {
+    let folder = configured()?;
+    let open = lighterman(folder.path(), &["start", "--listen", "0.0.0.0:0"])?;
+    assert_eq!(status(&open), Some(3));
+    assert!(text(&open.stderr).contains("api.allow_other_hosts"), "{}", text(&open.stderr));
+    Ok(())
+}
+
+#[test]
 fn unusable_keys_are_told_and_nothing_changes() -> TestResult {
     let folder = configured()?;
     let keystore = folder.path().join("keys/operator.json");

@@ -70,22 +70,23 @@ async fn from_nothing_to_two_linked_chains() -> TestResult {
     assert!(said.contains("client's parameters") && said.contains("choose another"), "{said}");
     site.change("chains/devchain-a.toml", "trusting_period = \"7d\"", "trusting_period = \"14d\"")?;
 
-    // Nor is another contract taken for the Router.
+    // Nor is another contract taken for the governance, the Router or the ledger.
     let text = fs::read_to_string(root.join("chains/devchain-a.toml"))?;
-    let (router, bridge) = (first["router"].as_str().ok_or("no router")?, first["bridge"].as_str().ok_or("no bridge")?);
-    let swapped = text
-        .to_lowercase()
-        .replace(&bridge.to_lowercase(), "x")
-        .replace(&router.to_lowercase(), &bridge.to_lowercase());
-    fs::write(
-        root.join("chains/devchain-a.toml"),
-        swapped.replace("\"x\"", &format!("\"{}\"", router.to_lowercase())),
-    )?;
-    let other = run(root, &["link", PATH, "--yes", "--json"])?;
-    let said = String::from_utf8_lossy(&other.stderr).into_owned();
-    assert_eq!(other.status.code(), Some(4), "{said}");
-    let error = said.lines().last().ok_or("no error")?;
-    assert!(json(error)?["error"].as_str().is_some_and(|text| text.contains("Router: expected code")), "{said}");
+    let address = |key: &str| first[key].as_str().map(str::to_lowercase).ok_or("no address");
+    for (one, other) in [("governance", "ledger"), ("router", "bridge"), ("ledger", "bridge")] {
+        // Each has the address of the other.
+        let (one_at, other_at) = (address(one)?, address(other)?);
+        let swapped =
+            text.to_lowercase().replace(&one_at, "here").replace(&other_at, &one_at).replace("here", &other_at);
+        assert_ne!(swapped, text.to_lowercase(), "{one}");
+        fs::write(root.join("chains/devchain-a.toml"), swapped)?;
+        let refused = run(root, &["link", PATH, "--yes", "--json"])?;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(4), "{said}");
+        let error = json(said.lines().last().ok_or("no error")?)?["error"].to_string();
+        assert!(error.contains(&format!("{one}: expected code at")) && error.contains("published artefact"), "{said}");
+        assert_eq!(run(root, &["check", "--online"])?.status.code(), Some(3), "{one}");
+    }
     fs::write(root.join("chains/devchain-a.toml"), text)?;
 
     // The relayer, its page, and what it refuses.
@@ -190,7 +191,9 @@ async fn a_parked_packet_goes_on_by_one_command() -> TestResult {
     let guard = Guard { lease: "a test".into(), fence };
     store.apply(&guard, &[Write::Packet { path, direction, row }]).await?;
 
-    // A relayer that runs is not interfered with.
+    // A relayer that runs is looked at and not interfered with, wherever its page is.
+    assert!(run_well(root, &["status"])?.contains("does not run"));
+    assert!(run_well(root, &["packets", "--pending"])?.contains("parked: refused-by-chain"));
     let command = ["packets", "resume", PATH, "a-to-b", "7"];
     let meanwhile = run(root, &command)?;
     assert_eq!(meanwhile.status.code(), Some(5), "{}", String::from_utf8_lossy(&meanwhile.stderr));

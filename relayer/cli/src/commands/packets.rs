@@ -82,7 +82,7 @@ async fn resume(config: &Config, [path, direction]: [&str; 2], sequence: u64, ou
         .ok_or_else(|| wrong("DIRECTION", "a-to-b or b-to-a", direction))?;
     let sequence =
         Sequence::try_from(sequence).map_err(|_| wrong("SEQUENCE", "a number from 1 on", &sequence.to_string()))?;
-    let resumed = match daemon::open_to_read(config).await? {
+    let resumed = match daemon::open_to_write(config).await? {
         Some(store) => {
             let now = SystemClock.now();
             let resumed = resume_stored(&store, &relay::owner(), &path, direction, sequence, now).await;

@@ -1,6 +1,6 @@
 use crate::{
     args,
-    config::Config,
+    config::{Config, ConfigError},
     error::CliError,
     facts,
     keys::Keys,
@@ -31,13 +31,17 @@ struct Started {
 
 /// Runs the relayer until it is asked to end.
 pub(crate) async fn run(args: &args::Start, config: Config, output: Output) -> Result<(), CliError> {
+    let listen = args.listen.unwrap_or(config.listen);
+    if !listen.ip().is_loopback() && !config.allow_other_hosts {
+        let expected = "an address of this machine only (or api.allow_other_hosts = true in relayer.toml)";
+        return Err(ConfigError::one("command line", "--listen", expected, listen.to_string()).into());
+    }
     let keys = Keys::new(&config);
     let mut missing = relay::chains(&config, &keys)?;
     let store = Arc::new(SqliteStore::open(&config.database, &relay::owner()).await?);
     let window = Window::new(Arc::clone(&store) as Arc<dyn Store>);
     window.set_facts(missing.iter().filter_map(|chain| facts::of_config(chain.config())).collect());
     let receipts = ReceiptsView::new();
-    let listen = args.listen.unwrap_or(config.listen);
     let api = ApiConfig { listen, extensions: vec![Arc::clone(&receipts) as Arc<dyn Extension>] };
     let api = Api::start(api, Arc::clone(&window) as Arc<dyn relayer_api::Backend>).await?;
     output.answer(&Started {

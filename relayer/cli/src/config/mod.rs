@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) call_timeout: Duration,
     /// The bounds of the relayer's work.
     pub(crate) limits: relayer_core::Limits,
+    /// Whether the page may listen at an address that other machines reach.
+    pub(crate) allow_other_hosts: bool,
     /// Keys by name.
     pub(crate) keys: BTreeMap<String, KeySource>,
     /// Chains by name.

@@ -72,7 +72,16 @@ const CASES: &[Case] = &[
     (CHAIN, "trusting_period = \"14d\"", "trusting_period = \"0s\"", "consensus.trusting_period", "from 1s", "0s"),
     (CHAIN, "clock_drift = \"15s\"", "clock_drift = \"1500ms\"", "consensus.clock_drift", "whole seconds", "1500ms"),
     (CHAIN, "timeout = \"10s\"", "timeout = \"1h\"", "rpc.timeout", "to 5m", "1h"),
+    (CHAIN, "timeout = \"10s\"", "timeout = \"30s\"", "rpc.timeout", "less than engine.call_timeout", "30 s"),
     (CHAIN, "signer = \"operator\"", "signer = \"operater\"", "transactions.signer", "one of operator", "operater"),
+    (
+        CHAIN,
+        "max_gas = 25_000_000",
+        "max_gas = 20_000_000",
+        "transactions.max_gas",
+        "at least limits.batch_gas",
+        "20000000",
+    ),
     (CHAIN, "max_gas = 25_000_000", "max_gas = 25", "transactions.max_gas", "from 1000000", "25"),
     (
         CHAIN,

@@ -22,6 +22,8 @@ use std::{
 const SECOND: Duration = Duration::from_secs(1);
 const WEI_PER_GWEI: u128 = 1_000_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
+/// A transaction that carries anything needs this much gas at the least.
+const MIN_MAX_GAS: u64 = 1_000_000;
 /// The greatest number of endpoints of one chain.
 const MAX_ENDPOINTS: usize = 16;
 /// The greatest number of members that the governance contract takes.
@@ -71,7 +73,29 @@ pub(super) fn validate(
     let mut found = source.problems();
     let config = self::relayer(&folder, source, &mut found);
     problems.extend(found.into_found());
-    Some(Config { chains, paths, ..config? })
+    let config = config?;
+    for source in chain_files {
+        let mut found = source.problems();
+        if let Some(chain) = chains.get(&source.name) {
+            fits_the_relayer(chain, &config, &mut found);
+        }
+        problems.extend(found.into_found());
+    }
+    Some(Config { chains, paths, ..config })
+}
+
+/// What a chain's file says must leave room for what the relayer's says.
+fn fits_the_relayer(chain: &ChainConfig, config: &Config, found: &mut Problems<'_>) {
+    if chain.rpc_timeout >= config.call_timeout {
+        // The whole call would be given up before the endpoint is known to hang.
+        let expected = format!("less than engine.call_timeout of relayer.toml, {} s", config.call_timeout.as_secs());
+        found.add("rpc.timeout", expected, format!("{} s", chain.rpc_timeout.as_secs()));
+    }
+    if (MIN_MAX_GAS..config.limits.batch_gas).contains(&chain.max_gas) {
+        // Batches are planned for batch_gas; what does not fit would look as if the chain refused it.
+        let expected = format!("at least limits.batch_gas of relayer.toml, {}", config.limits.batch_gas);
+        found.add("transactions.max_gas", expected, chain.max_gas.to_string());
+    }
 }
 
 // The configuration without chains and paths.
@@ -118,6 +142,7 @@ fn relayer(folder: &Path, source: &Source<RelayerFile>, found: &mut Problems<'_>
         poll_interval: poll_interval?,
         call_timeout: call_timeout?,
         limits: file.limits.clone(),
+        allow_other_hosts: file.api.allow_other_hosts,
         keys,
         chains: BTreeMap::new(),
         paths: BTreeMap::new(),
@@ -265,7 +290,7 @@ fn transactions(file: &ChainFile, found: &mut Problems<'_>) {
         let expected = format!("at most max_gas_price_wei, {}", table.max_gas_price_wei);
         found.add("transactions.gas_price_wei", expected, price.to_string());
     }
-    if !(1_000_000..=10_000_000_000).contains(&table.max_gas) {
+    if !(MIN_MAX_GAS..=10_000_000_000).contains(&table.max_gas) {
         found.add("transactions.max_gas", "a number from 1000000 to 10000000000", table.max_gas.to_string());
     }
 }

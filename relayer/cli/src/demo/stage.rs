@@ -376,6 +376,7 @@ fn configuration(folder: &Path, nodes: &[NodeHandle; 2]) -> Result<Config, CliEr
         poll_interval: Duration::from_millis(100),
         call_timeout: Duration::from_secs(30),
         limits: Limits::default(),
+        allow_other_hosts: false,
         keys: keys.into(),
         chains,
         paths: BTreeMap::from([(id.to_string(), path)]),

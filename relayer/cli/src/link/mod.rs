@@ -9,6 +9,7 @@ pub(crate) use acts::PendingAct;
 
 use crate::{
     config::{AccountName, ChainConfig, Config, ConfigError, ConsensusKind, Contracts, PathEnd, TrustLevel},
+    deploy::expected_code,
     error::CliError,
     keys::Keys,
     output::{step, tell},
@@ -134,11 +135,12 @@ impl End {
             let expected = self.contracts.genesis_hash.to_string();
             return Err(self.other("genesis hash", expected, format!("{genesis}: this is another chain")));
         }
-        let expected = self.router_hash()?;
-        let found = self.chain(self.evm.code_hash(self.contracts.router).await)?;
-        if found != expected {
-            let expected = format!("code that hashes to {expected} (the artefact with this chain's id and governance)");
-            return Err(self.other("Router", expected, found.to_string()));
+        for (what, address, expected) in self.chain(expected_code(&self.config, &self.contracts))? {
+            let found = self.chain(self.evm.code_hash(address).await)?;
+            if found != expected {
+                let expected = format!("code at {address} that hashes to {expected}, as of its published artefact");
+                return Err(self.other(what, expected, found.to_string()));
+            }
         }
         let home = self.chain(self.receipts.home_ref().await)?;
         if home != self.chain_ref().0 {
