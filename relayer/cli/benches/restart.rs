@@ -8,47 +8,36 @@
 //! arrival of its lines. The result is one line of JSON.
 #![allow(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
+#[path = "../tests/support/merchant.rs"]
+mod merchant;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use adapter::ChainReader as _;
-use adapter_evm::{EndpointConfig, EvmChain, EvmConfig, Key, KeySource, password_from_file, receipts::Facts};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use light_client::ClientId;
+use merchant::{Side, issue, later, linked};
 use std::{
-    fs,
     io::{BufRead as _, BufReader},
     process::Stdio,
     time::{Duration, Instant},
 };
-use support::{Site, TestResult, lighterman, run_well};
+use support::{Site, TestResult, lighterman};
 
 /// Receipts that begin to cross before each start; what was under way when the relayer was killed comes on top.
-const RECEIPTS: u64 = 60;
+const RECEIPTS: usize = 60;
 /// Receipts on their way to the chain at the same time.
 const SENDERS: usize = 24;
 /// How often the relayer is killed.
-const KILLS: u64 = 30;
+const KILLS: usize = 30;
 
 fn main() -> TestResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let site = Site::new()?;
-    let password = site.path().join("password");
-    run_well(site.path(), &["keys", "new", "merchant", "--password-file", &password.to_string_lossy()])?;
-    for name in ["a", "b"] {
-        let file = format!("chains/devchain-{name}.toml");
-        site.change(&file, "account = \"key:operator\"", "account = \"key:merchant\"")?;
-    }
-    let _chains = [site.chain("a", &["--fund", "key:merchant"])?, site.chain("b", &["--fund", "key:merchant"])?];
-    run_well(site.path(), &["deploy", "devchain-a"])?;
-    run_well(site.path(), &["deploy", "devchain-b"])?;
-    run_well(site.path(), &["link", "devchain-a-devchain-b", "--yes"])?;
+    let (site, _chains, sides) = runtime.block_on(linked(&[]))?;
 
     let (mut started, mut sent) = (Vec::new(), Vec::new());
     for round in 0..KILLS {
         eprintln!("round {round} of {KILLS}");
-        runtime.block_on(send(&site, round))?;
-        let times = start_and_kill(&site, Duration::from_millis(5 + round * 37 % 450))?;
+        runtime.block_on(send(&sides, round))?;
+        let times = start_and_kill(&site, Duration::from_millis(5 + round as u64 * 37 % 450))?;
         started.push(times.0);
         sent.push(times.1);
     }
@@ -61,29 +50,11 @@ fn main() -> TestResult {
 }
 
 /// Issues receipts and locks them.
-async fn send(site: &Site, round: u64) -> TestResult {
-    let toml: toml::Table = fs::read_to_string(site.path().join("chains/devchain-a.toml"))?.parse()?;
-    let address = |key: &str| -> TestResult<adapter_evm::Address> {
-        Ok(toml["contracts"][key].as_str().ok_or("no address")?.parse()?)
-    };
-    let chain_id = u64::try_from(toml["chain_id"].as_integer().ok_or("no chain id")?)?;
-    let client: ClientId = "qbft-0".parse()?;
-    let url = format!("http://127.0.0.1:{}", site.ports[0]);
-    let mut config = EvmConfig::new(chain_id, vec![EndpointConfig::new(url)]);
-    config.router = Some(address("router")?);
-    let evm = EvmChain::connect(config).await?;
-    let source = KeySource::Keystore(site.path().join("keys/merchant.json"));
-    let account = &evm.account(Key::load(&source, |_| password_from_file(&site.path().join("password")))?);
-    let receipts = &evm.receipts(address("ledger")?, address("bridge")?);
-    let timeout = evm.reader()?.head().await?.time.unix_seconds() + 3_600;
-    let (merchant, client) = (account.address(), &client);
-    let custodian = alloy_primitives::B256::right_padding_from(b"warehouse-a").0;
-    let send = |number: u64| async move {
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&number.to_be_bytes());
-        let facts = Facts { custodian, unit: *b"KGM\0", issued_at: 1, ..Facts::default() };
-        let (receipt, _) = receipts.issue(account, seed, &facts, 1_000, merchant, merchant).await?;
-        receipts.lock(account, client, &receipt.content, merchant, merchant, timeout).await?;
+async fn send([a, b]: &[Side; 2], round: usize) -> TestResult {
+    let (merchant, timeout) = (b.account.address(), later(a).await?);
+    let send = |number: usize| async move {
+        let receipt = issue(a, number).await?;
+        a.receipts.lock(&a.account, &a.client, &receipt.content, merchant, merchant, timeout).await?;
         TestResult::Ok(())
     };
     stream::iter(round * RECEIPTS..(round + 1) * RECEIPTS).map(Ok).try_for_each_concurrent(SENDERS, send).await
