@@ -1,7 +1,13 @@
 //! Hashes and signatures as values, so that a national algorithm is another value and not another copy of the code.
 //!
-//! A light client or a proof scheme takes a [`HashSuite`] or a [`RecoverSuite`] and never names an algorithm. Today's
-//! values are [`Keccak256`], [`Sha256`] and [`Secp256k1`]; SM3 and SM2 join by implementing the same traits.
+//! A light client or a proof scheme takes a [`HashSuite`], a [`RecoverSuite`] (the signer is recovered) or a
+//! [`VerifySuite`] (the key is known) and never names an algorithm.
+//!
+//! | trait | values |
+//! |---|---|
+//! | [`HashSuite`] | [`Keccak256`], [`Sha256`], [`Sm3`] |
+//! | [`RecoverSuite`] | [`Secp256k1`], as `ecrecover` has it |
+//! | [`VerifySuite`] | [`Ed25519`] (ZIP-215, also in batches), [`Secp256k1Sha256`], [`Sm2`] with a user id |
 //!
 //! ```
 //! use light_client_crypto::{HashSuite, Keccak256};
@@ -15,9 +21,17 @@
 extern crate alloc;
 
 mod address;
+mod ecdsa;
+mod ed25519;
 mod hash;
 mod recover;
+mod sm2;
+mod verify;
 
 pub use address::{ADDRESS_BYTES, Address, AddressParseError};
-pub use hash::{HashSuite, Keccak256, Sha256};
+pub use ecdsa::Secp256k1Sha256;
+pub use ed25519::Ed25519;
+pub use hash::{HashSuite, Keccak256, Sha256, Sm3};
 pub use recover::{RecoverError, RecoverSuite, SIGNATURE_BYTES, Secp256k1, Signature};
+pub use sm2::{DEFAULT_SM2_USER_ID, MAX_SM2_USER_ID_BYTES, Sm2, UserIdError};
+pub use verify::{BatchError, SignedMessage, VERIFY_SIGNATURE_BYTES, VerifyError, VerifySuite, verify_each};

@@ -1,0 +1,2 @@
+//! Light client of Tendermint chains.
+#![no_std]
