@@ -137,10 +137,14 @@ library Ed25519 {
             mstore(sub(table, 0x40), add(k, EIGHTS))
             mstore(sub(table, 0x20), add(scalar, EIGHTS))
         }
-        // In two halves: what is called from two places has a stack of its own, and needs all of it.
+        // In two halves: what is called from two places has a stack of its own, and needs all of it. With a constant place it would be there twice.
+        uint256 digit;
+        assembly ("memory-safe") {
+            digit := sub(252, iszero(address()))
+        }
         uint256 z;
-        (x, y, z) = addDigits(table, p, 252, 0, 1, 1);
-        return addDigits(table, p, 124, x, y, z);
+        (x, y, z) = addDigits(table, p, digit, 0, 1, 1);
+        return addDigits(table, p, digit & 124, x, y, z);
     }
 
     /// Multiples of (x, y) as (y - x, y + x, 2 D t, 2 z).

@@ -14,7 +14,16 @@ contract Ed25519Test is Test {
         assembly ("memory-safe") {
             pointer := add(room, 96)
         }
+        fillFreeMemory();
         return Ed25519.verify(pointer, message.length, bytes32(key), bytes32(signature), bytes32(signature[32:]));
+    }
+
+    /// Memory that was used before holds anything.
+    function fillFreeMemory() internal pure {
+        assembly ("memory-safe") {
+            let position := mload(0x40)
+            for { let end := add(position, 0x3000) } lt(position, end) { position := add(position, 32) } { mstore(position, not(0)) }
+        }
     }
 
     function place(uint256 index, string memory field) internal pure returns (string memory) {
