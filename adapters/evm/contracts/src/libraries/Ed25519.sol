@@ -60,7 +60,8 @@ library Ed25519 {
         (bool decoded, uint256 x, uint256 y) = decode(key);
         if (!decoded) return false;
         uint256 z;
-        (x, y, z) = difference(x, y, k, scalar);
+        writeDigits(k, scalar);
+        (x, y, z) = difference(x, y);
         uint256 rx;
         uint256 ry;
         (decoded, rx, ry) = decode(r);
@@ -120,67 +121,52 @@ library Ed25519 {
         if (!success) revert ModularExponentiationFailed();
     }
 
-    /// `scalar` times the base point less `k` times the point (x, y), in projective coordinates.
-    function difference(uint256 x, uint256 y, uint256 k, uint256 scalar) private view returns (uint256, uint256, uint256) {
+    /// The base point as many times as its digits say, less the point (x, y) as many times as its digits, in projective coordinates.
+    function difference(uint256 x, uint256 y) private view returns (uint256, uint256, uint256) {
         uint256 table;
         uint256 p;
         assembly ("memory-safe") {
             // Two words for the digits are before it.
             table := add(mload(0x40), 0x40)
-            // Of a constant that it knows the compiler makes shorter code that is dearer to run: this is P too.
-            p := sub(P, iszero(address()))
+            // Of a constant that it knows the compiler makes shorter code that is dearer to run: this is P too, since some gas is always left.
+            p := add(P, iszero(gas()))
             x := sub(p, x)
         }
         writeKeyTable(table, p, x, y);
         writeBaseTable(table + KEY_TABLE_BYTES, p);
+        return addDigits(table, p, 252, 0, 1, 1);
+    }
+
+    /// Writes what `difference` multiplies by: `k` for the key, `scalar` for the base point.
+    function writeDigits(uint256 k, uint256 scalar) private pure {
         assembly ("memory-safe") {
-            mstore(sub(table, 0x40), add(k, EIGHTS))
-            mstore(sub(table, 0x20), add(scalar, EIGHTS))
+            mstore(mload(0x40), add(k, EIGHTS))
+            mstore(add(mload(0x40), 0x20), add(scalar, EIGHTS))
         }
-        // In two halves: what is called from two places has a stack of its own, and needs all of it. With a constant place it would be there twice.
-        uint256 digit;
-        assembly ("memory-safe") {
-            digit := sub(252, iszero(address()))
-        }
-        uint256 z;
-        (x, y, z) = addDigits(table, p, digit, 0, 1, 1);
-        return addDigits(table, p, digit & 124, x, y, z);
     }
 
     /// Multiples of (x, y) as (y - x, y + x, 2 D t, 2 z).
     function writeKeyTable(uint256 table, uint256 p, uint256 x, uint256 y) private pure {
         assembly ("memory-safe") {
-            let t := mulmod(x, y, p)
-            let z := 1
-            let minus := add(y, sub(p, x))
-            let plus := add(y, x)
-            let twisted := mulmod(t, TWICE_D, p)
             let entry := add(table, 0x400)
             mstore(entry, 1)
             mstore(add(entry, 0x20), 1)
             mstore(add(entry, 0x40), 0)
             mstore(add(entry, 0x60), 2)
-            let opposite := entry
-            for { } gt(opposite, table) { } {
+            let t := mulmod(x, y, p)
+            let z := 1
+            for { let left := 8 } 1 { } {
                 entry := add(entry, ENTRY_BYTES)
-                opposite := sub(opposite, ENTRY_BYTES)
-                {
-                    let value := add(y, sub(p, x))
-                    mstore(entry, value)
-                    mstore(add(opposite, 0x20), value)
-                    value := add(y, x)
-                    mstore(add(entry, 0x20), value)
-                    mstore(opposite, value)
-                    value := mulmod(t, TWICE_D, p)
-                    mstore(add(entry, 0x40), value)
-                    mstore(add(opposite, 0x40), sub(p, value))
-                    value := add(z, z)
-                    mstore(add(entry, 0x60), value)
-                    mstore(add(opposite, 0x60), value)
-                }
-                let a := mulmod(mload(entry), minus, p)
-                let b := mulmod(mload(opposite), plus, p)
-                let c := mulmod(t, twisted, p)
+                mstore(entry, add(y, sub(p, x)))
+                mstore(add(entry, 0x20), add(y, x))
+                mstore(add(entry, 0x40), mulmod(t, TWICE_D, p))
+                mstore(add(entry, 0x60), add(z, z))
+                left := sub(left, 1)
+                if iszero(left) { break }
+                // The point itself is added, which is the first multiple, with z = 1.
+                let a := mulmod(mload(entry), mload(add(table, 0x480)), p)
+                let b := mulmod(mload(add(entry, 0x20)), mload(add(table, 0x4a0)), p)
+                let c := mulmod(t, mload(add(table, 0x4c0)), p)
                 z := addmod(z, z, p)
                 x := add(b, sub(p, a))
                 y := add(b, a)
@@ -190,6 +176,15 @@ library Ed25519 {
                 z := mulmod(a, b, p)
                 x := mulmod(x, a, p)
                 y := mulmod(y, b, p)
+            }
+            // The opposites, from that of the eighth multiple on.
+            for { } lt(table, entry) { } {
+                mstore(table, mload(add(entry, 0x20)))
+                mstore(add(table, 0x20), mload(entry))
+                mstore(add(table, 0x40), sub(p, mload(add(entry, 0x40))))
+                mstore(add(table, 0x60), mload(add(entry, 0x60)))
+                table := add(table, ENTRY_BYTES)
+                entry := sub(entry, ENTRY_BYTES)
             }
         }
     }
@@ -278,7 +273,8 @@ library Ed25519 {
         }
     }
 
-    /// Sixteen times (x, y, z), and the multiples that the two digits select, for each digit down to the next whose place is a multiple of 128.
+    /// Sixteen times (x, y, z), and the multiples that the two digits select, for each digit from a place downwards. Half-way it calls itself: a
+    /// function that does is not merged into its caller, and has a stack of its own, all of which it needs.
     /// @param digit The place of the first digit, counted from the lowest bit.
     function addDigits(uint256 table, uint256 p, uint256 digit, uint256 x, uint256 y, uint256 z) private pure returns (uint256, uint256, uint256) {
         assembly ("memory-safe") {
@@ -334,8 +330,8 @@ library Ed25519 {
                     z := mulmod(c, e, p)
                     t := mulmod(d, a, p)
                 }
-                // The key's multiple.
-                {
+                // The key's multiple. Both conditions hold: blocks of their own are what the compiler needs to find room on the stack.
+                if p {
                     let entry := add(table, shl(7, and(shr(digit, mload(sub(table, 0x40))), 15)))
                     let a := mulmod(add(y, sub(p, x)), mload(entry), p)
                     let b := mulmod(add(y, x), mload(add(entry, 0x20)), p)
@@ -351,7 +347,7 @@ library Ed25519 {
                     y := mulmod(y, b, p)
                 }
                 // The base point's multiple, whose z is one.
-                {
+                if p {
                     let entry := add(add(table, KEY_TABLE_BYTES), shl(7, and(shr(digit, mload(sub(table, 0x20))), 15)))
                     let a := mulmod(add(y, sub(p, x)), mload(entry), p)
                     let b := mulmod(add(y, x), mload(add(entry, 0x20)), p)
@@ -367,7 +363,8 @@ library Ed25519 {
                 if iszero(and(digit, 127)) { break }
             }
         }
-        return (x, y, z);
+        if (digit == 0) return (x, y, z);
+        return addDigits(table, p, digit - 4, x, y, z);
     }
 
     /// Whether 8 (x, y) = 8 (rx, ry), the first with its z.

@@ -110,19 +110,12 @@ library Sm2 {
     function sum(uint256 x, uint256 y) private view returns (uint256, uint256, uint256) {
         uint256 p;
         assembly ("memory-safe") {
-            // Of a constant that it knows the compiler makes shorter code that is dearer to run: this is P too.
-            p := sub(P, iszero(address()))
+            // Of a constant that it knows the compiler makes shorter code that is dearer to run: this is P too, since some gas is always left.
+            p := add(P, iszero(gas()))
         }
         writeKeyTable(p, x, y);
         writeBaseTable(p);
-        // In two halves: what is called from two places has a stack of its own, and needs all of it. With a constant place it would be there twice.
-        uint256 digit;
-        assembly ("memory-safe") {
-            digit := sub(252, iszero(address()))
-        }
-        uint256 z;
-        (x, y, z) = addDigits(p, digit, 1, 1, 0);
-        return addDigits(p, digit & 124, x, y, z);
+        return addDigits(p, 252, 1, 1, 0);
     }
 
     /// Multiples of (x, y): added up one by one, then all divided by their z, of which only the product is inverted.
@@ -249,7 +242,8 @@ library Sm2 {
         }
     }
 
-    /// Sixteen times (x, y, z), and the multiples that the two digits select, for each digit down to the next whose place is a multiple of 128.
+    /// Sixteen times (x, y, z), and the multiples that the two digits select, for each digit from a place downwards. Half-way it calls itself: a
+    /// function that does is not merged into its caller, and has a stack of its own, all of which it needs.
     /// @param digit The place of the first digit, counted from the lowest bit.
     function addDigits(uint256 p, uint256 digit, uint256 x, uint256 y, uint256 z) private pure returns (uint256, uint256, uint256) {
         for (; ; ) {
@@ -282,7 +276,8 @@ library Sm2 {
                 digit -= 4;
             }
         }
-        return (x, y, z);
+        if (digit == 0) return (x, y, z);
+        return addDigits(p, digit - 4, x, y, z);
     }
 
     /// (x, y, z) and the point at `entry`; the point at infinity is an entry whose y is 0, as no other point's is, since the order is odd.
