@@ -10,7 +10,7 @@ import {Test, Vm} from "../Vm.sol";
 /// Walks a folder of vectors that the Rust crates read too, and demands of each file the verdict it names: accepted, or refused by that very
 /// rule. The form is that of `light-clients/qbft/vectors/README.md`. A rule that is not listed here, or a kind that nobody runs, fails the test.
 abstract contract VectorRunner is Test {
-    mapping(string rule => bytes4) private selectorOf;
+    mapping(string rule => bytes4) internal selectorOf;
     uint256 internal accepted;
     uint256 internal refused;
 
@@ -69,7 +69,8 @@ abstract contract VectorRunner is Test {
         return true;
     }
 
-    function listRules() private {
+    /// Names the error of each rule; a client with rules of its own names its own.
+    function listRules() internal virtual {
         selectorOf["proof-empty"] = MerklePatriciaProof.ProofEmpty.selector;
         selectorOf["proof-node-missing"] = MerklePatriciaProof.ProofNodeMissing.selector;
         selectorOf["proof-node-unused"] = MerklePatriciaProof.ProofNodeUnused.selector;
