@@ -104,7 +104,14 @@ pub trait ChainWriter: Send + Sync {
 
     /// Builds and signs one transaction that makes the calls in order as one batch (a single call goes as it is).
     /// Estimates gas first: calls that would all fail are [`AdapterError::Refused`]. Sends nothing.
-    async fn sign(&self, messages: &[Message], nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError>;
+    async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError>;
+
+    /// Signs the calls of a transaction of this signer again, with a bid that replaces `replaced`; `raw` is its bytes as
+    /// broadcast. Estimates gas as [`ChainWriter::sign`] does. Sends nothing.
+    ///
+    /// # Errors
+    /// [`AdapterError::Inconsistent`] when the bytes are not a transaction of this chain with this nonce.
+    async fn sign_again(&self, raw: &[u8], nonce: u64, replaced: FeeBid) -> Result<SignedTransaction, AdapterError>;
 
     /// Signs a transaction that does nothing and takes up `nonce`, to free a signer whose transaction lost its purpose.
     async fn sign_cancel(&self, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError>;

@@ -1,6 +1,9 @@
 use crate::{
     ClientParams, EndpointReport, EvmAccount, EvmConfig, EvmReader, EvmWriter, Governance, Key, QbftProver,
-    header::RawHeader, receipts::Receipts, rpc::Pool,
+    header::RawHeader,
+    receipts::Receipts,
+    rpc::Pool,
+    writer::fees::{self, Market},
 };
 use adapter::AdapterError;
 use alloy_primitives::Address;
@@ -78,6 +81,17 @@ impl EvmChain {
         let consensus = self.0.config.consensus;
         let read = |block: &Value| RawHeader::read_at(consensus, 0, block).map(|header| header.hash);
         self.0.pool.call("eth_getBlockByNumber", json!(["0x0", false]), read).await
+    }
+
+    /// What the next transaction would pay for each unit of gas, in the chain's smallest unit; 0 where gas is free.
+    ///
+    /// # Errors
+    /// As every question to the chain.
+    pub async fn price_of_gas(&self) -> Result<u128, AdapterError> {
+        Ok(match fees::market(&self.0.pool, self.0.config.fees).await? {
+            Market::Legacy { gas_price } => gas_price,
+            Market::Dynamic { base_fee, priority_fee } => base_fee.saturating_add(priority_fee),
+        })
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -151,7 +151,7 @@ async fn a_batch_gets_enough_gas_for_every_item_that_can_succeed() {
     let config = EvmConfig { endpoints: vec![EndpointConfig::new(&liar.url)], ..b.chain.config().clone() };
     let writer = EvmChain::connect(config).await.unwrap().writer(key(&b.node, 1)).unwrap();
     let nonce = writer.nonces().await.unwrap().next_final;
-    let signed = writer.sign(&messages, nonce, FeeBump::First).await.unwrap();
+    let signed = writer.sign(&messages, nonce).await.unwrap();
     assert!(signed.gas_limit > 60_000 * 2, "{}", signed.gas_limit);
     writer.broadcast(&signed).await.unwrap();
     let Outcome::Included { success: true, gas_used, failed_items, .. } = b.included(signed.hash).await else {
@@ -167,11 +167,11 @@ async fn a_batch_gets_enough_gas_for_every_item_that_can_succeed() {
     let expire = || Message::Expire { receipt_slot: SlotKey::new([3; 32]), timeout_seconds: now() + 9_999 };
     let nonce = b.writer.nonces().await.unwrap().next_final;
     for messages in [vec![expire()], vec![expire(), expire()]] {
-        let error = b.writer.sign(&messages, nonce, FeeBump::First).await.unwrap_err();
+        let error = b.writer.sign(&messages, nonce).await.unwrap_err();
         let AdapterError::Refused { reason, .. } = &error else { panic!("{error}") };
         assert_eq!(reason.matches("ExpiryTooEarly(timeout ").count(), messages.len(), "{reason}");
     }
-    assert!(b.writer.sign(&[], nonce, FeeBump::First).await.is_err());
+    assert!(b.writer.sign(&[], nonce).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,7 +198,7 @@ async fn a_node_that_is_busy_is_no_chain_that_refuses() {
                 answer["result"] = json!(null);
             }
         }));
-        assert_eq!(writer.sign(&message, 0, FeeBump::First).await.unwrap_err().kind(), expected, "{code}");
+        assert_eq!(writer.sign(&message, 0).await.unwrap_err().kind(), expected, "{code}");
         assert_eq!(writer.broadcast(&signed).await.unwrap_err().kind(), expected, "{code}");
     }
 }

@@ -1,5 +1,6 @@
 use crate::{BatchId, Direction, End, Evidence, Item, Purpose, Step, Trusted, Write};
 use light_client::{CommitmentHash, Height, Packet, Sequence, Status, Timestamp};
+use std::sync::Arc;
 
 /// A chain's latest final block, as told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +233,17 @@ pub enum Event {
     Park(Direction, Sequence),
 }
 
+/// A step to be proven. What was told of its packet lately comes with it; the rest is in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemToProve {
+    /// The step.
+    pub item: Item,
+    /// The packet.
+    pub packet: Option<Arc<Packet>>,
+    /// The application's acknowledgement.
+    pub acknowledgement: Option<Arc<[u8]>>,
+}
+
 /// What a path's machine wants done. `Persist` is done before anything after it in the list; everything else may run
 /// side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,7 +292,7 @@ pub enum Action {
         /// The height to update it to first, if any.
         target: Option<Height>,
         /// The steps.
-        items: Vec<Item>,
+        items: Vec<ItemToProve>,
     },
     /// Have a batch signed and sent.
     Submit(Submission),
@@ -306,6 +318,8 @@ pub struct Submission {
     pub purpose: Purpose,
     /// The encoded calls.
     pub messages: Vec<u8>,
+    /// The updates and proofs; stored with the nonce.
+    pub evidence: Vec<Evidence>,
 }
 
 impl Submission {

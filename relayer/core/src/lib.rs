@@ -14,8 +14,8 @@ mod write;
 
 pub use backoff::back_off_millis;
 pub use event::{
-    Action, Alert, BatchOutcome, Call, Event, Failure, Head, HostedClient, Observed, Prepared, Question, Submission,
-    Task, Wanted,
+    Action, Alert, BatchOutcome, Call, Event, Failure, Head, HostedClient, ItemToProve, Observed, Prepared, Question,
+    Submission, Task, Wanted,
 };
 pub use id::{BatchId, Direction, End, MAX_PATH_ID_BYTES, PathId, PathIdError, SignerId, UnixMillis};
 pub use lease::{Lease, LeaseDecision, decide_lease};

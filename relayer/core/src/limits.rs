@@ -34,6 +34,9 @@ pub struct Limits {
     /// The most packets that were told of and are not proven, for each direction: beyond that no more events are read
     /// until some are proven, or found to be made up.
     pub announced_packets: u32,
+    /// How long what may be lost with the process is held back, in milliseconds, so that many changes cost one write; 0 for
+    /// not at all. What a transaction rests on is stored before the transaction, whatever this says.
+    pub hold_millis: u64,
     /// The first delay after a failure, in milliseconds; it doubles with every further one.
     pub back_off_first_millis: u64,
     /// The longest delay after failures, in milliseconds.
@@ -77,6 +80,7 @@ impl Default for Limits {
             look_packets: 200,
             missing_packets: 64,
             announced_packets: 20_000,
+            hold_millis: 200,
             back_off_first_millis: 250,
             back_off_last_millis: 60_000,
             event_patience_millis: 2_000,

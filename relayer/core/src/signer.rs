@@ -41,8 +41,6 @@ pub struct OpenStart {
     pub nonce: u64,
     /// What it is for.
     pub purpose: Option<Purpose>,
-    /// The encoded calls.
-    pub messages: Vec<u8>,
     /// The transactions signed for it, in order.
     pub attempts: Vec<Attempt>,
 }
@@ -72,7 +70,7 @@ pub enum TransactionOutcome {
 pub enum SignerTask {
     /// [`SignerAction::ReadNonces`].
     Nonces,
-    /// [`SignerAction::Sign`].
+    /// [`SignerAction::Sign`], [`SignerAction::SignAgain`] or [`SignerAction::SignCancel`].
     Sign(u64),
     /// [`SignerAction::Broadcast`].
     Broadcast(u64, u32),
@@ -124,12 +122,26 @@ pub enum SignerAction {
     Persist(Vec<Write>),
     /// Ask for the chain's count.
     ReadNonces,
-    /// Sign calls, or nothing but a nonce when `messages` is `None`.
+    /// Sign calls.
     Sign {
         /// The nonce.
         nonce: u64,
         /// The encoded calls.
-        messages: Option<Vec<u8>>,
+        messages: Vec<u8>,
+    },
+    /// Sign a transaction's calls again, with a better bid.
+    SignAgain {
+        /// The nonce.
+        nonce: u64,
+        /// The transaction as broadcast.
+        raw: Vec<u8>,
+        /// The bid that has to be bettered.
+        replaces: Bid,
+    },
+    /// Sign nothing but a nonce.
+    SignCancel {
+        /// The nonce.
+        nonce: u64,
         /// The bid that has to be bettered.
         replaces: Option<Bid>,
     },
@@ -194,13 +206,15 @@ pub struct SignerMachine {
     hole_since: Option<UnixMillis>,
     included: u64,
     replaced: u64,
+    writes: Vec<Write>,
+    /// Since when something is to be remembered.
+    held_since: Option<UnixMillis>,
     actions: Vec<SignerAction>,
 }
 
 #[derive(Debug)]
 struct Open {
     purpose: Option<Purpose>,
-    messages: Vec<u8>,
     attempts: Vec<Attempt>,
     withdrawn: bool,
     asking: bool,
@@ -228,7 +242,7 @@ impl SignerMachine {
     /// Starts from what is remembered: open transactions are sent again.
     pub fn new(id: SignerId, limits: Limits, seed: u64, start: SignerStart, now: UnixMillis) -> Self {
         let open = start.open.into_iter().map(|open| {
-            let mut entry = Open::new(open.purpose, open.messages, open.attempts);
+            let mut entry = Open::new(open.purpose, open.attempts);
             // A clock that was wrong then must not keep a stuck transaction from being replaced now.
             entry.attempts.iter_mut().for_each(|attempt| attempt.signed = attempt.signed.min(now));
             (open.nonce, entry)
@@ -252,6 +266,8 @@ impl SignerMachine {
             hole_since: None,
             included: 0,
             replaced: 0,
+            writes: Vec::new(),
+            held_since: None,
             actions: Vec::new(),
         }
     }
@@ -286,7 +302,30 @@ impl SignerMachine {
         self.disbelieve();
         self.ask_for_signature();
         self.ask_for_transactions();
-        std::mem::take(&mut self.actions)
+        self.flush()
+    }
+
+    /// What is to be remembered goes before everything that is to be done. How a nonce ended may wait a little: whoever
+    /// does not know it after a crash sends the same transaction again, and asks for its outcome again.
+    fn flush(&mut self) -> Vec<SignerAction> {
+        let actions = std::mem::take(&mut self.actions);
+        if self.writes.is_empty() {
+            return actions;
+        }
+        let since = *self.held_since.get_or_insert(self.now);
+        let may_wait = self.writes.iter().all(|write| matches!(write, Write::NonceEnd { .. }));
+        if may_wait && self.now.millis_since(since) < self.limits.hold_millis {
+            return actions;
+        }
+        let mut all = vec![SignerAction::Persist(self.unwritten())];
+        all.extend(actions);
+        all
+    }
+
+    /// What is held back, to be stored by whoever stops this machine in good order.
+    pub fn unwritten(&mut self) -> Vec<Write> {
+        self.held_since = None;
+        std::mem::take(&mut self.writes)
     }
 
     /// What is known of the signer.
@@ -317,6 +356,7 @@ impl SignerMachine {
         self.sign.move_back(millis);
         self.count.move_back(millis);
         self.hole_since = self.hole_since.map(|since| since.minus_millis(millis));
+        self.held_since = self.held_since.map(|since| since.minus_millis(millis));
         for open in self.open.values_mut() {
             open.send.move_back(millis);
             open.outcome.move_back(millis);
@@ -409,18 +449,15 @@ impl SignerMachine {
         let Some(signing) = self.signing.take() else { return };
         let (now, signer) = (self.now, self.id.clone());
         self.sign.done(now);
-        let mut writes = Vec::new();
         let number = match signing {
             Signing::New(expected, submission) if expected == nonce => {
-                let Submission { purpose, messages } = submission;
-                writes.push(Write::Nonce {
-                    signer: signer.clone(),
-                    nonce,
-                    purpose: Some(purpose.clone()),
-                    messages: messages.clone(),
-                    at: now,
-                });
-                self.open.insert(nonce, Open::new(Some(purpose), messages, Vec::new()));
+                let Submission { purpose, evidence, .. } = submission;
+                let path = &purpose.path;
+                let evidence = evidence.into_iter().map(|evidence| Write::Evidence { path: path.clone(), evidence });
+                self.writes.extend(evidence);
+                let purpose = Some(purpose);
+                self.writes.push(Write::Nonce { signer: signer.clone(), nonce, purpose: purpose.clone(), at: now });
+                self.open.insert(nonce, Open::new(purpose, Vec::new()));
                 self.last_nonce = self.last_nonce.max(Some(nonce));
                 1
             }
@@ -435,14 +472,12 @@ impl SignerMachine {
                 attempt.cancels = true;
                 self.hole_since = None;
                 let before = self.closed.remove(&nonce);
-                writes.push(match before {
+                self.writes.push(match before {
                     Some(_) => Write::NonceReopened { signer: signer.clone(), nonce },
                     // Skipped, because the chain was said to be further than it was.
-                    None => {
-                        Write::Nonce { signer: signer.clone(), nonce, purpose: None, messages: Vec::new(), at: now }
-                    }
+                    None => Write::Nonce { signer: signer.clone(), nonce, purpose: None, at: now },
                 });
-                self.open.insert(nonce, Open::new(None, Vec::new(), Vec::new()));
+                self.open.insert(nonce, Open::new(None, Vec::new()));
                 before.unwrap_or(0).saturating_add(1)
             }
             other => {
@@ -452,8 +487,7 @@ impl SignerMachine {
             }
         };
         attempt.number = number;
-        writes.push(Write::Attempt { signer, nonce, attempt: attempt.clone() });
-        self.actions.push(SignerAction::Persist(writes));
+        self.writes.push(Write::Attempt { signer, nonce, attempt: attempt.clone() });
         let outcome = now.plus_millis(self.limits.outcome_millis);
         if let Some(open) = self.open.get_mut(&nonce) {
             open.attempts.push(attempt);
@@ -517,7 +551,7 @@ impl SignerMachine {
             }
         }
         let signer = self.id.clone();
-        self.actions.push(SignerAction::Persist(vec![Write::NonceEnd { signer, nonce, end, at: self.now }]));
+        self.writes.push(Write::NonceEnd { signer, nonce, end, at: self.now });
     }
 
     fn on_failed(&mut self, task: SignerTask, failure: Failure) {
@@ -601,9 +635,9 @@ impl SignerMachine {
         }
         let Some(nonce) = self.next_nonce() else { return };
         let Some(submission) = self.next_submission() else { return };
-        let messages = Some(submission.messages.clone());
+        let messages = submission.messages.clone();
         self.signing = Some(Signing::New(nonce, submission));
-        self.actions.push(SignerAction::Sign { nonce, messages, replaces: None });
+        self.actions.push(SignerAction::Sign { nonce, messages });
     }
 
     /// The oldest open transaction, when it has waited too long: everything behind it waits for it.
@@ -618,10 +652,13 @@ impl SignerMachine {
             return None;
         }
         let cancels = open.withdrawn || open.purpose.is_none() || last.cancels || refused;
-        let messages = (!cancels).then(|| open.messages.clone());
-        // What no node took need not be outbid.
-        let replaces = (!refused).then_some(last.bid);
-        Some((Signing::Replacement { nonce, cancels }, SignerAction::Sign { nonce, messages, replaces }))
+        let action = if cancels {
+            // What no node took need not be outbid.
+            SignerAction::SignCancel { nonce, replaces: (!refused).then_some(last.bid) }
+        } else {
+            SignerAction::SignAgain { nonce, raw: last.raw.clone(), replaces: last.bid }
+        };
+        Some((Signing::Replacement { nonce, cancels }, action))
     }
 
     /// A nonce that the chain still asks for, although it was said to be used.
@@ -633,7 +670,7 @@ impl SignerMachine {
         if !waited || self.open.contains_key(&nonce) || oldest.is_none_or(|oldest| nonce < oldest) {
             return None;
         }
-        Some((Signing::Hole(nonce), SignerAction::Sign { nonce, messages: None, replaces: None }))
+        Some((Signing::Hole(nonce), SignerAction::SignCancel { nonce, replaces: None }))
     }
 
     /// Takes turns among the paths, so that a busy one does not hold up another.
@@ -679,10 +716,9 @@ impl SignerMachine {
 }
 
 impl Open {
-    fn new(purpose: Option<Purpose>, messages: Vec<u8>, attempts: Vec<Attempt>) -> Self {
+    fn new(purpose: Option<Purpose>, attempts: Vec<Attempt>) -> Self {
         Self {
             purpose,
-            messages,
             withdrawn: false,
             asking: false,
             outcome: Retry::default(),

@@ -1,5 +1,6 @@
 use crate::{Direction, End, PacketRow, PathId, SignerId, Step, UnixMillis};
 use light_client::{Height, Packet, Sequence, Timestamp};
+use std::sync::Arc;
 
 /// A state of a chain that the relayer's own light client verified, encoded as the light client's types are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +160,7 @@ pub enum Write {
         /// The direction.
         direction: Direction,
         /// The body.
-        packet: Packet,
+        packet: Arc<Packet>,
     },
     /// A packet's acknowledgement, in place of what was told before.
     Acknowledgement {
@@ -170,7 +171,7 @@ pub enum Write {
         /// The packet's number.
         sequence: Sequence,
         /// The application's acknowledgement.
-        bytes: Vec<u8>,
+        bytes: Arc<[u8]>,
     },
     /// A step took effect, proven at a height of the chain it was made on. Repeating it changes nothing.
     StepDone {
@@ -210,13 +211,6 @@ pub enum Write {
         /// The state.
         trusted: Trusted,
     },
-    /// A batch number was given out.
-    BatchCounter {
-        /// The path.
-        path: PathId,
-        /// The last number given out.
-        last: u64,
-    },
     /// A verified update or proof.
     Evidence {
         /// The path.
@@ -224,7 +218,7 @@ pub enum Write {
         /// What is kept.
         evidence: Evidence,
     },
-    /// A nonce was taken for a purpose, or for none but filling a hole.
+    /// A nonce was taken for a purpose, or for none but filling a hole. The purpose's batch counts as given out.
     Nonce {
         /// The signer.
         signer: SignerId,
@@ -232,8 +226,6 @@ pub enum Write {
         nonce: u64,
         /// What it is for.
         purpose: Option<Purpose>,
-        /// The encoded calls, for replacements; empty without a purpose.
-        messages: Vec<u8>,
         /// When.
         at: UnixMillis,
     },

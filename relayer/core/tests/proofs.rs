@@ -23,7 +23,9 @@ impl Run {
         let start = PathStart { views: [Some(trusted(10)), Some(trusted(10))], ..PathStart::default() };
         let now = 1_700_000_000_000;
         let id = "shfe-to-bank".parse().unwrap();
-        let machine = PathMachine::new(id, clients, Limits::default(), 1, start, UnixMillis::new(now));
+        // What an event leads to shows at once.
+        let limits = Limits { hold_millis: 0, ..Limits::default() };
+        let machine = PathMachine::new(id, clients, limits, 1, start, UnixMillis::new(now));
         Self { machine, now, asked: Vec::new(), carried: 0 }
     }
 
@@ -35,7 +37,7 @@ impl Run {
             let writes = match action {
                 Action::Persist(writes) => writes,
                 Action::Prepare { host, batch, items, .. } => {
-                    self.asked.push((host, batch, items));
+                    self.asked.push((host, batch, items.into_iter().map(|to_prove| to_prove.item).collect()));
                     continue;
                 }
                 _ => continue,

@@ -86,6 +86,10 @@ impl PathTask {
             if *self.stop.borrow() {
                 // What runs is dropped at an await: everything that matters is stored, or found out again.
                 running.shutdown().await;
+                let left = machine.unwritten();
+                if !left.is_empty() {
+                    store.apply(&guard, &left).await?;
+                }
                 store.release(&guard).await?;
                 return Ok(());
             }

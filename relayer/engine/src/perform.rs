@@ -10,8 +10,8 @@ use light_client::{
     acknowledgement_commitment, acknowledgement_path, commitment_path, next_sequence_send_path, receipt_path,
 };
 use relayer_core::{
-    Action, Call, Direction, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item, Observed, Prepared,
-    Question, Step, Task, Trusted, Wanted,
+    Action, Call, Direction, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item, ItemToProve, Observed,
+    Prepared, Question, Step, Task, Trusted, Wanted,
 };
 use relayer_store::{Store, StoreError};
 use std::{future::Future, sync::Arc, time::Duration};
@@ -65,7 +65,7 @@ impl Context {
             }
             Action::Look { end, trusted, questions } => self.look(end, trusted, questions).await,
             Action::Prepare { host, batch, trusted, target, items } => {
-                let prepared = self.prepare(host, batch, trusted, target, &items).await?;
+                let prepared = self.prepare(host, batch, trusted, target, items).await?;
                 Ok(Event::Prepared { host, batch, prepared })
             }
             Action::Find { direction, sequence, wanted } => self.find(direction, sequence, wanted).await,
@@ -204,7 +204,7 @@ impl Context {
         batch: u64,
         from: Trusted,
         target: Option<Height>,
-        items: &[Item],
+        mut items: Vec<ItemToProve>,
     ) -> Result<Prepared, Failure> {
         let (here, proven) = ends(&self.path, host);
         let mut messages = Vec::new();
@@ -232,7 +232,7 @@ impl Context {
         }
         let mut disproven = Vec::new();
         for step in [Step::Receive, Step::Acknowledge, Step::Timeout] {
-            let ours: Vec<Item> = items.iter().copied().filter(|item| item.step == step).collect();
+            let ours: Vec<ItemToProve> = items.extract_if(.., |to_prove| to_prove.item.step == step).collect();
             if ours.is_empty() {
                 continue;
             }
@@ -256,24 +256,19 @@ impl Context {
         Ok(Prepared { messages, calls, height: state.height, time: state.time, disproven, evidence })
     }
 
-    /// What has to be proven for each packet of a step. A packet of which the needed part is not stored is reported as
+    /// What has to be proven for each packet of a step. A packet of which the needed part is not known is reported as
     /// disproven: it has to be found again.
-    async fn claims(&self, step: Step, items: Vec<Item>, lost: &mut Vec<Item>) -> Result<Vec<Claimed>, Failure> {
-        let Some(direction) = items.first().map(|item| item.direction) else { return Ok(Vec::new()) };
-        let sequences: Vec<Sequence> = items.iter().map(|item| item.sequence).collect();
-        let path = &self.path.id;
-        let stored = |error: StoreError| {
-            tracing::error!(%path, error = %crate::shared::with_causes(&error), "the store does not answer");
-            Failure::Transient
-        };
-        let packets = self.store.bodies(path, direction, &sequences).await.map_err(stored)?;
-        let acknowledgements = match step {
-            Step::Acknowledge => self.store.acknowledgements(path, direction, &sequences).await.map_err(stored)?,
-            Step::Receive | Step::Timeout => vec![None; items.len()],
-        };
+    async fn claims(
+        &self,
+        step: Step,
+        mut items: Vec<ItemToProve>,
+        lost: &mut Vec<Item>,
+    ) -> Result<Vec<Claimed>, Failure> {
+        let Some(direction) = items.first().map(|to_prove| to_prove.item.direction) else { return Ok(Vec::new()) };
+        self.recall(step, direction, &mut items).await?;
         let (destination, _) = ends(&self.path, direction.destination());
         let mut claims = Vec::with_capacity(items.len());
-        for ((item, packet), acknowledgement) in items.into_iter().zip(packets).zip(acknowledgements) {
+        for ItemToProve { item, packet, acknowledgement } in items {
             let claim = match (step, &packet, &acknowledgement) {
                 (Step::Receive, Some(packet), _) => Some(Claim::present(
                     self.commitment_path(direction, item.sequence),
@@ -289,12 +284,39 @@ impl Context {
             };
             match (claim, packet) {
                 (Some(claim), Some(packet)) => {
-                    claims.push(Claimed { item, packet, acknowledgement: acknowledgement.unwrap_or_default(), claim });
+                    let acknowledgement = acknowledgement.as_deref().map_or(Vec::new(), <[u8]>::to_vec);
+                    let packet = Arc::unwrap_or_clone(packet);
+                    claims.push(Claimed { item, packet, acknowledgement, claim });
                 }
                 _ => lost.push(item),
             }
         }
         Ok(claims)
+    }
+
+    /// Reads from the store what does not come with the items.
+    async fn recall(&self, step: Step, direction: Direction, items: &mut [ItemToProve]) -> Result<(), Failure> {
+        let path = &self.path.id;
+        let stored = |error: StoreError| {
+            tracing::error!(%path, error = %crate::shared::with_causes(&error), "the store does not answer");
+            Failure::Transient
+        };
+        let bodiless = items.iter_mut().filter(|to_prove| to_prove.packet.is_none());
+        let (sequences, places): (Vec<Sequence>, Vec<_>) =
+            bodiless.map(|to_prove| (to_prove.item.sequence, &mut to_prove.packet)).unzip();
+        if !sequences.is_empty() {
+            let packets = self.store.bodies(path, direction, &sequences).await.map_err(stored)?;
+            places.into_iter().zip(packets).for_each(|(place, packet)| *place = packet.map(Arc::new));
+        }
+        let unanswered =
+            items.iter_mut().filter(|to_prove| step == Step::Acknowledge && to_prove.acknowledgement.is_none());
+        let (sequences, places): (Vec<Sequence>, Vec<_>) =
+            unanswered.map(|to_prove| (to_prove.item.sequence, &mut to_prove.acknowledgement)).unzip();
+        if !sequences.is_empty() {
+            let found = self.store.acknowledgements(path, direction, &sequences).await.map_err(stored)?;
+            places.into_iter().zip(found).for_each(|(place, bytes)| *place = bytes.map(Arc::from));
+        }
+        Ok(())
     }
 
     /// Proves claims together. When they do not all hold, those that do not are told apart and left out.

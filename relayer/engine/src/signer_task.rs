@@ -98,6 +98,10 @@ impl SignerLoop {
         loop {
             if *self.stop.borrow() {
                 running.shutdown().await;
+                let left = machine.unwritten();
+                if !left.is_empty() {
+                    self.store.apply(guard, &left).await?;
+                }
                 return self.store.release(guard).await;
             }
             let event = tokio::select! {
@@ -228,7 +232,9 @@ fn steps_of(purpose: Option<&Purpose>) -> Vec<StepCount> {
 const fn task_of(action: &SignerAction) -> Option<SignerTask> {
     Some(match action {
         SignerAction::ReadNonces => SignerTask::Nonces,
-        SignerAction::Sign { nonce, .. } => SignerTask::Sign(*nonce),
+        SignerAction::Sign { nonce, .. }
+        | SignerAction::SignAgain { nonce, .. }
+        | SignerAction::SignCancel { nonce, .. } => SignerTask::Sign(*nonce),
         SignerAction::Broadcast { nonce, attempt } => SignerTask::Broadcast(*nonce, attempt.number),
         SignerAction::ReadOutcome { nonce, number, .. } => SignerTask::Outcome(*nonce, *number),
         SignerAction::Persist(_) | SignerAction::Finish(..) | SignerAction::Alert(_) => return None,
@@ -268,25 +274,20 @@ impl Call {
                 let nonces = self.call("reading nonces", self.writer.nonces()).await?;
                 Ok(SignerEvent::Nonces { next_final: nonces.next_final, balance: nonces.balance })
             }
-            SignerAction::Sign { nonce, messages, replaces } => {
+            SignerAction::Sign { nonce, messages } => {
+                let messages = codec::decode(&messages).map_err(|error| {
+                    tracing::error!(signer = %self.id, %error, "encoded calls cannot be read");
+                    Failure::Refused
+                })?;
+                Ok(signed_event(self.call("signing a batch", self.writer.sign(&messages, nonce)).await?))
+            }
+            SignerAction::SignAgain { nonce, raw, replaces } => {
+                let signed = self.writer.sign_again(&raw, nonce, fee_of(replaces));
+                Ok(signed_event(self.call("signing a replacement", signed).await?))
+            }
+            SignerAction::SignCancel { nonce, replaces } => {
                 let fee = replaces.map_or(FeeBump::First, |bid| FeeBump::Replace(fee_of(bid)));
-                let signed = match messages {
-                    Some(bytes) => {
-                        let messages = codec::decode(&bytes).map_err(|error| {
-                            tracing::error!(signer = %self.id, %error, "stored calls cannot be read");
-                            Failure::Refused
-                        })?;
-                        self.call("signing a batch", self.writer.sign(&messages, nonce, fee)).await?
-                    }
-                    None => self.call("signing a cancellation", self.writer.sign_cancel(nonce, fee)).await?,
-                };
-                Ok(SignerEvent::Signed {
-                    nonce: signed.nonce,
-                    hash: signed.hash.0,
-                    raw: signed.raw,
-                    bid: bid_of(signed.fee),
-                    gas_limit: signed.gas_limit,
-                })
+                Ok(signed_event(self.call("signing a cancellation", self.writer.sign_cancel(nonce, fee)).await?))
             }
             SignerAction::Broadcast { nonce, attempt } => {
                 let number = attempt.number;
@@ -327,6 +328,16 @@ impl Call {
             Err(_) => self.shared.late(&self.id.chain, operation),
         };
         Err(failure)
+    }
+}
+
+fn signed_event(signed: SignedTransaction) -> SignerEvent {
+    SignerEvent::Signed {
+        nonce: signed.nonce,
+        hash: signed.hash.0,
+        raw: signed.raw,
+        bid: bid_of(signed.fee),
+        gas_limit: signed.gas_limit,
     }
 }
 

@@ -10,8 +10,8 @@ use relayer_core::{
     Write, decide_lease,
 };
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, btree_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// A store that forgets everything when it is dropped: for simulations and tests. It never waits.
@@ -28,8 +28,8 @@ type EvidenceKey = (PathId, u64, EvidenceKind, Option<Step>, [u8; 32]);
 struct State {
     leases: BTreeMap<String, Lease>,
     packets: BTreeMap<PacketKey, PacketRow>,
-    bodies: BTreeMap<PacketKey, Packet>,
-    acknowledgements: BTreeMap<PacketKey, Vec<u8>>,
+    bodies: BTreeMap<PacketKey, Arc<Packet>>,
+    acknowledgements: BTreeMap<PacketKey, Arc<[u8]>>,
     steps: BTreeMap<(PacketKey, Step), (Height, UnixMillis)>,
     known_through: BTreeMap<(PathId, Direction), u64>,
     cursors: BTreeMap<(PathId, End), Height>,
@@ -42,7 +42,6 @@ struct State {
 #[derive(Clone, Debug)]
 struct Nonce {
     purpose: Option<Purpose>,
-    messages: Vec<u8>,
     attempts: Vec<Attempt>,
     end: Option<NonceEnd>,
     /// Once settled, now only to be taken up again by anything.
@@ -135,7 +134,6 @@ impl Store for MemoryStore {
                 None => start.open.push(OpenStart {
                     nonce: *nonce,
                     purpose: entry.purpose.clone().filter(|_| !entry.reopened),
-                    messages: entry.messages.clone(),
                     attempts: entry.attempts.clone(),
                 }),
                 Some(_) => start.closed.push((*nonce, entry.attempts.last().map_or(0, |attempt| attempt.number))),
@@ -153,7 +151,9 @@ impl Store for MemoryStore {
         sequences: &[Sequence],
     ) -> Result<Vec<Option<Packet>>, StoreError> {
         let state = self.lock();
-        let body = |sequence: &Sequence| state.bodies.get(&(path.clone(), direction, *sequence)).cloned();
+        let body = |sequence: &Sequence| {
+            state.bodies.get(&(path.clone(), direction, *sequence)).map(|packet| Packet::clone(packet))
+        };
         Ok(sequences.iter().map(body).collect())
     }
 
@@ -164,7 +164,9 @@ impl Store for MemoryStore {
         sequences: &[Sequence],
     ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let state = self.lock();
-        let bytes = |sequence: &Sequence| state.acknowledgements.get(&(path.clone(), direction, *sequence)).cloned();
+        let bytes = |sequence: &Sequence| {
+            state.acknowledgements.get(&(path.clone(), direction, *sequence)).map(|bytes| bytes.to_vec())
+        };
         Ok(sequences.iter().map(bytes).collect())
     }
 
@@ -178,8 +180,8 @@ impl Store for MemoryStore {
             path: key.0.clone(),
             direction: key.1,
             row: row.clone(),
-            packet: state.bodies.get(key).cloned(),
-            acknowledgement: state.acknowledgements.get(key).cloned(),
+            packet: state.bodies.get(key).map(|packet| Packet::clone(packet)),
+            acknowledgement: state.acknowledgements.get(key).map(|bytes| bytes.to_vec()),
             steps: [Step::Receive, Step::Acknowledge, Step::Timeout]
                 .into_iter()
                 .filter_map(|step| state.steps.get(&(key.clone(), step)).map(|(height, at)| (step, *height, *at)))
@@ -309,21 +311,17 @@ impl State {
             Write::View { path, end, trusted } => {
                 self.views.insert((path.clone(), *end), trusted.clone());
             }
-            Write::BatchCounter { path, last } => {
-                self.last_batch.insert(path.clone(), *last);
-            }
             Write::Evidence { path, evidence } => {
                 let key = (path.clone(), evidence.batch, evidence.kind, evidence.step, sha256(&[&evidence.bytes]));
                 self.evidence.insert(key, evidence.clone());
             }
-            Write::Nonce { signer, nonce, purpose, messages, .. } => {
-                self.nonces.entry((signer.clone(), *nonce)).or_insert_with(|| Nonce {
-                    purpose: purpose.clone(),
-                    messages: messages.clone(),
-                    attempts: Vec::new(),
-                    end: None,
-                    reopened: false,
-                });
+            Write::Nonce { signer, nonce, purpose, .. } => {
+                let Entry::Vacant(entry) = self.nonces.entry((signer.clone(), *nonce)) else { return };
+                entry.insert(Nonce { purpose: purpose.clone(), attempts: Vec::new(), end: None, reopened: false });
+                if let Some(purpose) = purpose {
+                    let last = self.last_batch.entry(purpose.path.clone()).or_default();
+                    *last = (*last).max(purpose.batch);
+                }
             }
             Write::Attempt { signer, nonce, attempt } => {
                 if let Some(entry) = self.nonces.get_mut(&(signer.clone(), *nonce))
@@ -336,14 +334,12 @@ impl State {
             Write::NonceEnd { signer, nonce, end, .. } => {
                 if let Some(entry) = self.nonces.get_mut(&(signer.clone(), *nonce)) {
                     entry.end = Some(*end);
-                    entry.messages = Vec::new();
                 }
             }
             Write::NonceReopened { signer, nonce } => {
                 if let Some(entry) = self.nonces.get_mut(&(signer.clone(), *nonce)) {
                     entry.end = None;
                     entry.reopened = true;
-                    entry.messages = Vec::new();
                 }
             }
         }

@@ -6,7 +6,7 @@
 use light_client::{CommitmentHash, Height, Packet, Payload, Sequence, Timestamp};
 use relayer_core::{
     Attempt, Bid, Direction, End, Evidence, EvidenceKind, Item, NonceEnd, PacketRow, PacketState, Parked, PathId,
-    Purpose, SignerId, Step, Told, Trusted, UnixMillis, Waiting, Write,
+    PathStart, Purpose, SignerId, Step, Told, Trusted, UnixMillis, Waiting, Write,
 };
 use relayer_store::{Guard, MemoryStore, PacketQuery, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
@@ -56,19 +56,19 @@ async fn leases_are_exclusive_and_fenced(store: &dyn Store) {
 async fn a_write_under_a_lost_lease_changes_nothing(store: &dyn Store) {
     let old = guard(store).await;
     store.lease(LEASE, "y", UnixMillis::new(10_000), 1_000).await.unwrap();
-    let write = Write::BatchCounter { path: path(0), last: 7 };
+    let write = Write::KnownThrough { path: path(0), direction: Direction::AToB, sequence: 7 };
     assert!(matches!(store.apply(&old, &[write]).await, Err(StoreError::Fenced { expected: 1, found: Some(2), .. })));
-    assert_eq!(store.path(&path(0)).await.unwrap().last_batch, 0);
+    assert_eq!(store.path(&path(0)).await.unwrap(), PathStart::default());
 }
 
 async fn a_refused_list_changes_nothing(store: &dyn Store) {
     let guard = guard(store).await;
     let writes = [
-        Write::BatchCounter { path: path(0), last: 7 },
+        Write::KnownThrough { path: path(0), direction: Direction::AToB, sequence: 7 },
         Write::Attempt { signer: signer(0), nonce: 3, attempt: attempt(1, 1) },
     ];
     assert!(matches!(store.apply(&guard, &writes).await, Err(StoreError::Misuse { .. })));
-    assert_eq!(store.path(&path(0)).await.unwrap().last_batch, 0);
+    assert_eq!(store.path(&path(0)).await.unwrap(), PathStart::default());
 }
 
 async fn applying_twice_is_applying_once(store: &dyn Store) {
@@ -76,7 +76,7 @@ async fn applying_twice_is_applying_once(store: &dyn Store) {
     let mut random = Random(7);
     for _ in 0..20 {
         let mut writes = random.writes(30);
-        // A list is what one event led to: it either takes nonces or settles one, and never both.
+        // No list both takes and settles a nonce.
         writes.retain(|write| !matches!(write, Write::NonceEnd { .. } | Write::NonceReopened { .. }));
         if store.apply(&guard, &writes).await.is_ok() {
             let once = answers(store).await;
@@ -88,7 +88,7 @@ async fn applying_twice_is_applying_once(store: &dyn Store) {
 
 async fn an_attempt_is_unique(store: &dyn Store) {
     let guard = guard(store).await;
-    let nonce = Write::Nonce { signer: signer(0), nonce: 0, purpose: None, messages: Vec::new(), at: NOW };
+    let nonce = Write::Nonce { signer: signer(0), nonce: 0, purpose: None, at: NOW };
     let first = Write::Attempt { signer: signer(0), nonce: 0, attempt: attempt(1, 1) };
     store.apply(&guard, &[nonce, first.clone()]).await.unwrap();
     store.apply(&guard, &[first]).await.unwrap();
@@ -223,21 +223,15 @@ impl Random {
         match self.below(16) {
             0..=3 => Write::Packet { path, direction, row: self.row(sequence) },
             4 => Write::Forget { path, direction, sequence },
-            5 => Write::Body { path, direction, packet: self.packet(sequence) },
-            6 => Write::Acknowledgement { path, direction, sequence, bytes: self.bytes() },
+            5 => Write::Body { path, direction, packet: self.packet(sequence).into() },
+            6 => Write::Acknowledgement { path, direction, sequence, bytes: self.bytes().into() },
             7 => Write::StepDone { path, item: self.item(), height: self.height(), at: self.millis() },
             8 => Write::KnownThrough { path, direction, sequence: self.below(SEQUENCES) },
             9 => Write::Cursor { path, end, height: self.height() },
             10 => Write::View { path, end, trusted: self.trusted() },
-            11 => Write::BatchCounter { path, last: self.next() },
+            11 => Write::Cursor { path, end, height: self.height() },
             12 => Write::Evidence { path, evidence: self.evidence(end) },
-            13 => Write::Nonce {
-                signer,
-                nonce,
-                purpose: self.purpose(path, end),
-                messages: self.bytes(),
-                at: self.millis(),
-            },
+            13 => Write::Nonce { signer, nonce, purpose: self.purpose(path, end), at: self.millis() },
             14 => {
                 let number = 1 + self.below(3) as u32;
                 Write::Attempt { signer, nonce, attempt: attempt(number, number as u8) }

@@ -374,7 +374,10 @@ async fn a_killed_relayers_leases_are_free_at_once() {
     assert_eq!((lease.owner.as_str(), lease.fence), ("the second", 2));
     // The fence of the one before writes nothing any more.
     let guard = Guard { lease: LEASE.to_owned(), fence: 1 };
-    let late = store.apply(&guard, &[Write::BatchCounter { path: path(), last: 7 }]).await.unwrap_err();
+    let late = store
+        .apply(&guard, &[Write::KnownThrough { path: path(), direction: Direction::AToB, sequence: 7 }])
+        .await
+        .unwrap_err();
     assert!(matches!(late, StoreError::Fenced { expected: 1, found: Some(2), .. }), "{late:?}");
     let mut connection = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
     let row = sqlx::query("SELECT count(*) AS owners FROM leases").fetch_one(&mut connection).await.unwrap();

@@ -2,6 +2,7 @@
 
 use super::{bindings::router, packet::to_abi};
 use adapter::{AdapterError, Message};
+use ethers_contract::EthCall as _;
 use ethers_core::{
     abi::AbiEncode as _,
     types::{Bytes, U256},
@@ -68,6 +69,11 @@ pub(crate) fn batch(calls: Vec<Vec<u8>>) -> Vec<u8> {
     router::BatchCall { calls: calls.into_iter().map(Bytes::from).collect() }.encode()
 }
 
+/// Whether calldata is that of several calls.
+pub(crate) fn is_batch(data: &[u8]) -> bool {
+    data.starts_with(&router::BatchCall::selector())
+}
+
 fn selector(signature: &str) -> [u8; 4] {
     keccak256(signature).first_chunk().copied().unwrap_or_default()
 }
@@ -126,7 +132,9 @@ mod tests {
             let data = calldata(message).unwrap();
             assert!(selectors().contains(data.first_chunk().unwrap()), "{message:?}");
         }
-        assert!(selectors().contains(batch(vec![vec![1]]).first_chunk().unwrap()));
+        let several = batch(vec![vec![1]]);
+        assert!(selectors().contains(several.first_chunk().unwrap()));
+        assert!(is_batch(&several) && messages.iter().all(|message| !is_batch(&calldata(message).unwrap())));
         assert_eq!(calldata(&messages[7]).unwrap().len(), 4 + 8 * 32);
     }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use adapter::AdapterError;
 use reqwest::Url;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use std::{
     sync::{
@@ -113,6 +114,26 @@ impl Endpoint {
         .await
     }
 
+    /// Asks one question of whose long answer little is read: what `T` has no place for is passed over.
+    ///
+    /// # Errors
+    /// As [`Endpoint::call`]; [`RpcError::Malformed`] when the answer has another form than `T`.
+    pub(crate) async fn call_for<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Option<T>, RpcError> {
+        self.in_time(async {
+            self.check_chain().await?;
+            let id = self.take_id();
+            let (status, body) = self.exchange(&envelope(id, method, params)).await?;
+            let Answer { rest, result } = parse(status, &body)?;
+            check_envelope(id, &rest)?;
+            result.ok_or_else(no_result)
+        })
+        .await
+    }
+
     /// Asks several questions at once; the outer error is of the whole exchange, the inner ones of single calls.
     ///
     /// # Errors
@@ -170,8 +191,7 @@ impl Endpoint {
     async fn call_unchecked(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
         let id = self.take_id();
         let (status, body) = self.exchange(&envelope(id, method, params)).await?;
-        let answer = parse(status, &body)?;
-        open(id, answer)
+        open(id, parse(status, &body)?)
     }
 
     async fn batch_unchecked(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
@@ -183,7 +203,7 @@ impl Endpoint {
             body.push(envelope(id, method, params));
         }
         let (status, answer) = self.exchange(&Value::Array(body)).await?;
-        let mut answers = match parse(status, &answer)? {
+        let mut answers = match parse::<Value>(status, &answer)? {
             Value::Array(answers) => answers,
             // A node that takes no batches, or not such a large one, answers with a single error.
             single => {
@@ -237,7 +257,26 @@ fn envelope(id: u64, method: &'static str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 
-fn parse(status: u16, body: &[u8]) -> Result<Value, RpcError> {
+/// An answer of which only the result has a known form.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Answer<T> {
+    /// The inner `None` is a null, the outer one no result at all.
+    #[serde(default = "Option::default", deserialize_with = "present")]
+    result: Option<Option<T>>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+fn no_result() -> RpcError {
+    RpcError::Malformed { found: "neither result nor error".to_owned() }
+}
+
+fn parse<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, RpcError> {
     let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
     if !matches!(first, Some(b'{' | b'[')) {
         if status != 200 {
@@ -266,6 +305,12 @@ fn open(id: u64, mut answer: Value) -> Result<Value, RpcError> {
     let Some(members) = answer.as_object_mut() else {
         return Err(RpcError::Malformed { found: "no object".to_owned() });
     };
+    check_envelope(id, members)?;
+    members.remove("result").ok_or_else(no_result)
+}
+
+/// Whether an answer is one to the request of this id, and no refusal.
+fn check_envelope(id: u64, members: &Map<String, Value>) -> Result<(), RpcError> {
     if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(RpcError::Malformed { found: "another version".to_owned() });
     }
@@ -277,8 +322,7 @@ fn open(id: u64, mut answer: Value) -> Result<Value, RpcError> {
         }
         return Err(RpcError::WrongId { expected: id, found: printable(&found.to_string()) });
     }
-    refusal(members)?;
-    members.remove("result").ok_or_else(|| RpcError::Malformed { found: "neither result nor error".to_owned() })
+    refusal(members)
 }
 
 fn open_error(answer: &Value) -> Result<(), RpcError> {

@@ -45,18 +45,21 @@ pub(crate) async fn limit_of_call(pool: &Pool, call: Call<'_>, max_gas: u64) -> 
 /// The gas limit for a batch whose items are caught one by one.
 ///
 /// The node's own search is of no use for it: the batch as a whole succeeds even when gas is so short that every item
-/// fails. So the batch is first called with all the gas there may be, to see which items can succeed at all, and then
-/// with more and more gas from the node's estimate on until the same ones do.
+/// fails. So the batch is called with what the node found. When an item fails, it is called with all the gas there may be,
+/// to see which items can succeed at all, and then with more and more gas until the same ones do.
 ///
 /// # Errors
 /// [`AdapterError::Refused`] with each item's reason when none would succeed.
 pub(crate) async fn limit_of_batch(pool: &Pool, call: Call<'_>, max_gas: u64) -> Result<u64, AdapterError> {
+    let mut limit = with_margin(estimate(pool, call, max_gas).await?, max_gas)?;
+    if try_batch(pool, call, limit).await.is_ok_and(|outcome| outcome.success.iter().all(|success| *success)) {
+        return Ok(limit);
+    }
     let best = try_batch(pool, call, max_gas).await?;
     if !best.success.iter().any(|success| *success) {
         let reasons = best.results.iter().enumerate().map(|(i, data)| format!("item {i}: {}", reason::of_revert(data)));
         return Err(AdapterError::Refused { operation: "batch", reason: reasons.collect::<Vec<_>>().join("; ") });
     }
-    let mut limit = with_margin(estimate(pool, call, max_gas).await?, max_gas)?;
     for _ in 0..MAX_BATCH_TRIALS {
         if limit >= max_gas {
             break;

@@ -15,13 +15,13 @@ const BUMP_DIVISOR: u128 = 8;
 
 /// What the chain asks for at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Market {
+pub(crate) enum Market {
     Legacy { gas_price: u128 },
     Dynamic { base_fee: u128, priority_fee: u128 },
 }
 
 /// Asks the chain what it asks for; nothing is asked where the configuration says it all.
-pub(super) async fn market(pool: &Pool, policy: FeePolicy) -> Result<Market, AdapterError> {
+pub(crate) async fn market(pool: &Pool, policy: FeePolicy) -> Result<Market, AdapterError> {
     match policy {
         FeePolicy::Legacy { gas_price: Some(gas_price), .. } => Ok(Market::Legacy { gas_price }),
         FeePolicy::Legacy { gas_price: None, .. } => {

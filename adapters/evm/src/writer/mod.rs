@@ -1,23 +1,26 @@
 //! Writing to a chain's Router with one signer.
 
 pub(crate) mod estimate;
-mod fees;
+pub(crate) mod fees;
 pub(crate) mod sign;
 
 use crate::{
     EvmConfig, Key,
-    abi::{artefact::Artefact, calls, reason, strict},
+    abi::{artefact::Artefact, calls, packet::MAX_EVENT_BYTES, reason, strict},
     chain::Shared,
     logs::Log,
-    rpc::{Endpoint, Fields, Request, RpcError, hex_data, quantity},
+    rpc::{Endpoint, Fields, Request, RpcError, bytes, fixed, hex_data, quantity},
 };
-use adapter::{AdapterError, ChainWriter, FeeBump, Message, Nonces, Outcome, SignedTransaction, TransactionHash};
+use adapter::{
+    AdapterError, ChainWriter, FeeBid, FeeBump, Message, Nonces, Outcome, SignedTransaction, TransactionHash,
+};
 use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use estimate::Call;
 use ethers_core::abi::{ParamType, Token};
 use futures::future::join_all;
 use light_client::Height;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sign::Unsigned;
 use std::sync::{Arc, LazyLock};
@@ -41,6 +44,18 @@ impl EvmWriter {
 
     fn config(&self) -> &EvmConfig {
         &self.chain.config
+    }
+
+    /// Estimates the gas of calls of the Router and signs them.
+    async fn sign_calls(&self, data: Vec<u8>, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
+        let (pool, max_gas) = (&self.chain.pool, self.config().max_gas);
+        let call = Call { from: self.key.address(), to: Some(self.router), data: &data };
+        let gas_limit = if calls::is_batch(&data) {
+            estimate::limit_of_batch(pool, call, max_gas).await?
+        } else {
+            estimate::limit_of_call(pool, call, max_gas).await?
+        };
+        self.sign_with_gas(Some(self.router), data, nonce, fee, gas_limit).await
     }
 
     async fn sign_with_gas(
@@ -106,27 +121,25 @@ impl ChainWriter for EvmWriter {
             .await
     }
 
-    async fn sign(&self, messages: &[Message], nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
+    async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError> {
         let mut calls = messages.iter().map(calls::calldata).collect::<Result<Vec<_>, _>>()?;
-        let max_gas = self.config().max_gas;
-        let (from, to) = (self.key.address(), Some(self.router));
-        let (data, gas_limit) = match calls.pop() {
+        let data = match calls.pop() {
             None => {
                 let reason = "expected at least one message, found none".to_owned();
                 return Err(AdapterError::Refused { operation: "sign", reason });
             }
-            Some(only) if calls.is_empty() => {
-                let limit = estimate::limit_of_call(&self.chain.pool, Call { from, to, data: &only }, max_gas).await?;
-                (only, limit)
-            }
+            Some(only) if calls.is_empty() => only,
             Some(last) => {
                 calls.push(last);
-                let data = calls::batch(calls);
-                let limit = estimate::limit_of_batch(&self.chain.pool, Call { from, to, data: &data }, max_gas).await?;
-                (data, limit)
+                calls::batch(calls)
             }
         };
-        self.sign_with_gas(to, data, nonce, fee, gas_limit).await
+        self.sign_calls(data, nonce, FeeBump::First).await
+    }
+
+    async fn sign_again(&self, raw: &[u8], nonce: u64, replaced: FeeBid) -> Result<SignedTransaction, AdapterError> {
+        let data = sign::data_of(raw, self.config().chain_id, nonce, self.router)?;
+        self.sign_calls(data, nonce, FeeBump::Replace(replaced)).await
     }
 
     async fn sign_cancel(&self, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
@@ -142,8 +155,8 @@ impl ChainWriter for EvmWriter {
         let mut best = None;
         let mut failure = None;
         for endpoint in &endpoints {
-            match receipt_of(endpoint, hash).await {
-                Ok(Some(receipt)) => return Ok(receipt.outcome(self.router)),
+            match outcome_of(endpoint, hash, self.router).await {
+                Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => match is_known(endpoint, hash).await {
                     Ok(true) => best = Some(Outcome::Pending),
                     Ok(false) => best = best.or(Some(Outcome::Unknown)),
@@ -221,7 +234,7 @@ async fn is_known(endpoint: &Endpoint, hash: TransactionHash) -> Result<bool, Ad
         if answer.is_null() {
             return Ok(false);
         }
-        check_hash(&Fields::of("transaction", &answer)?, "hash", hash)?;
+        check_hash("hash", Fields::of("transaction", &answer)?.fixed("hash")?, hash)?;
         Ok(true)
     };
     work.await.map_err(|e: RpcError| e.into_adapter(endpoint.label(), OPERATION))
@@ -245,10 +258,61 @@ pub struct TransactionReceipt {
     pub logs: Vec<Log>,
 }
 
-impl TransactionReceipt {
-    fn outcome(self, router: Address) -> Outcome {
-        let failed_items = self.logs.iter().filter(|log| log.address == router).filter_map(failed_item).collect();
-        Outcome::Included { height: self.height, success: self.success, gas_used: self.gas_used, failed_items }
+/// What is read of a transaction receipt to tell what became of a batch; most of its logs are of no interest.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OutcomeFields {
+    #[serde(default)]
+    transaction_hash: Value,
+    #[serde(default)]
+    block_number: Value,
+    #[serde(default)]
+    status: Value,
+    #[serde(default)]
+    gas_used: Value,
+    logs: Vec<LogFields>,
+}
+
+#[derive(Deserialize)]
+struct LogFields {
+    #[serde(default)]
+    address: Value,
+    topics: Vec<Value>,
+    #[serde(default)]
+    data: Value,
+}
+
+/// Asks one endpoint what became of a transaction; `None` when it is in no block (yet).
+async fn outcome_of(
+    endpoint: &Endpoint,
+    hash: TransactionHash,
+    router: Address,
+) -> Result<Option<Outcome>, AdapterError> {
+    const OPERATION: &str = "eth_getTransactionReceipt";
+    let work = async {
+        let answer = endpoint.call_for::<OutcomeFields>(OPERATION, json!([hash.to_string()])).await?;
+        // Some nodes answer for a transaction that still waits, without a block.
+        let Some(fields) = answer.filter(|fields| !fields.block_number.is_null()) else { return Ok(None) };
+        check_hash("transactionHash", fixed("transactionHash", &fields.transaction_hash)?, hash)?;
+        let mut failed_items = Vec::new();
+        for log in &fields.logs {
+            failed_items.extend(failed_item(log, router)?);
+        }
+        Ok(Some(Outcome::Included {
+            height: Height::new(quantity("blockNumber", &fields.block_number)?),
+            success: is_success(quantity("status", &fields.status)?)?,
+            gas_used: quantity("gasUsed", &fields.gas_used)?,
+            failed_items,
+        }))
+    };
+    work.await.map_err(|e: RpcError| e.into_adapter(endpoint.label(), OPERATION))
+}
+
+fn is_success(status: u64) -> Result<bool, RpcError> {
+    match status {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(RpcError::Shape { field: "status", expected: "0x0 or 0x1", found: other.to_string() }),
     }
 }
 
@@ -268,14 +332,8 @@ pub(crate) async fn receipt_of(
         if fields.optional("blockNumber").is_none() {
             return Ok(None);
         }
-        check_hash(&fields, "transactionHash", hash)?;
-        let success = match fields.quantity("status")? {
-            0 => false,
-            1 => true,
-            other => {
-                return Err(RpcError::Shape { field: "status", expected: "0x0 or 0x1", found: other.to_string() });
-            }
-        };
+        check_hash("transactionHash", fields.fixed("transactionHash")?, hash)?;
+        let success = is_success(fields.quantity("status")?)?;
         let contract = fields.optional("contractAddress").map(|v| crate::rpc::fixed::<20>("contractAddress", v));
         Ok(Some(TransactionReceipt {
             hash,
@@ -289,25 +347,29 @@ pub(crate) async fn receipt_of(
     work.await.map_err(|e: RpcError| e.into_adapter(endpoint.label(), OPERATION))
 }
 
-fn check_hash(fields: &Fields<'_>, field: &'static str, hash: TransactionHash) -> Result<(), RpcError> {
-    let found = TransactionHash(fields.fixed::<32>(field)?);
+fn check_hash(field: &'static str, found: [u8; 32], hash: TransactionHash) -> Result<(), RpcError> {
+    let found = TransactionHash(found);
     if found == hash {
         return Ok(());
     }
     Err(RpcError::Shape { field, expected: "the hash asked for", found: found.to_string() })
 }
 
-/// The item that a `BatchItemFailed` log tells of.
-fn failed_item(log: &Log) -> Option<(usize, String)> {
+/// The item that a `BatchItemFailed` log of the Router tells of.
+fn failed_item(log: &LogFields, router: Address) -> Result<Option<(usize, String)>, RpcError> {
     static EVENT: LazyLock<Option<B256>> = LazyLock::new(|| Artefact::router().event_hash("BatchItemFailed"));
-    if EVENT.is_none() || log.topic(0) != *EVENT {
-        return None;
+    let topic = log.topics.first().map(|topic| fixed::<32>("topics", topic)).transpose()?.map(B256::from);
+    if EVENT.is_none() || topic != *EVENT || fixed::<20>("address", &log.address)? != router.into_array() {
+        return Ok(None);
     }
-    let values = strict::tokens("BatchItemFailed", &[ParamType::Uint(256), ParamType::Bytes], &log.data).ok()?;
-    match values.as_slice() {
+    let data = bytes("data", &log.data, MAX_EVENT_BYTES)?;
+    let Ok(values) = strict::tokens("BatchItemFailed", &[ParamType::Uint(256), ParamType::Bytes], &data) else {
+        return Ok(None);
+    };
+    Ok(match values.as_slice() {
         [Token::Uint(index), Token::Bytes(data)] if index.bits() <= 32 => {
-            Some((usize::try_from(index.low_u32()).ok()?, reason::of_revert(data)))
+            usize::try_from(index.low_u32()).ok().map(|index| (index, reason::of_revert(data)))
         }
         _ => None,
-    }
+    })
 }

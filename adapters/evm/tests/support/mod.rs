@@ -4,7 +4,7 @@
 pub(crate) mod liar;
 
 use adapter::{
-    ChainReader as _, ChainWriter as _, FeeBump, Message, Outcome, Prover as _, SignedTransaction, TransactionHash,
+    ChainReader as _, ChainWriter as _, Message, Outcome, Prover as _, SignedTransaction, TransactionHash,
     TrustedState, VerifiedUpdate,
 };
 use adapter_devchain::{ChainConfig, Fork, Node, NodeConfig, NodeHandle, Production};
@@ -160,7 +160,7 @@ impl Side {
     /// Signs, sends and waits.
     pub(crate) async fn submit(&self, messages: &[Message]) -> (SignedTransaction, Outcome) {
         let nonce = self.writer.nonces().await.unwrap().next_final;
-        let signed = self.writer.sign(messages, nonce, FeeBump::First).await.unwrap();
+        let signed = self.writer.sign(messages, nonce).await.unwrap();
         self.writer.broadcast(&signed).await.unwrap();
         let outcome = self.included(signed.hash).await;
         (signed, outcome)

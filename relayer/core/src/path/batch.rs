@@ -6,8 +6,8 @@ use super::{
     index,
 };
 use crate::{
-    Action, Alert, BatchId, BatchOutcome, Call, HostedClient, Item, PacketState, Parked, Prepared, Purpose, Step,
-    Submission, UnixMillis, Waiting, Write,
+    Action, Alert, BatchId, BatchOutcome, Call, HostedClient, Item, ItemToProve, PacketState, Parked, Prepared,
+    Purpose, Step, Submission, UnixMillis, Waiting,
 };
 use light_client::{Height, Sequence, Status, Timestamp};
 
@@ -64,8 +64,13 @@ impl PathMachine {
                 }
             }
         }
-        self.end(host).preparing = Some(Preparing { batch, items: items.clone() });
-        self.actions.push(Action::Prepare { host, batch, trusted, target, items });
+        let told = |item: &Item| {
+            let (packet, acknowledgement) = self.recent.get(item.direction, item.sequence);
+            ItemToProve { item: *item, packet, acknowledgement }
+        };
+        let to_prove = items.iter().map(told).collect();
+        self.end(host).preparing = Some(Preparing { batch, items });
+        self.actions.push(Action::Prepare { host, batch, trusted, target, items: to_prove });
     }
 
     fn candidates(&self, host: End, head: Height) -> Vec<Candidate> {
@@ -186,15 +191,12 @@ impl PathMachine {
         }
         let state = self.end(host);
         state.batch_packets = state.batch_packets.saturating_mul(2).min(limits.batch_packets.max(1));
-        let flight = Flight { calls: prepared.calls, update, withdrawn: false };
+        let flight = Flight { calls: prepared.calls.clone(), update, withdrawn: false };
         state.flights.insert(batch, flight);
         let path = self.id.clone();
-        for evidence in prepared.evidence {
-            self.writes.push(Write::Evidence { path: path.clone(), evidence });
-        }
-        self.writes.push(Write::BatchCounter { path: path.clone(), last: self.last_batch });
         let purpose = Purpose { path, host, batch, update, items: carried };
-        self.actions.push(Action::Submit(Submission { purpose, messages: prepared.messages }));
+        let Prepared { messages, evidence, .. } = prepared;
+        self.actions.push(Action::Submit(Submission { purpose, messages, evidence }));
     }
 
     /// A timeout proven at a time before the timeout would be refused: the head that was told was not the proven one.

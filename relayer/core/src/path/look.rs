@@ -6,9 +6,21 @@ use super::{
     index, recount, waiting_for,
 };
 use crate::{
-    Action, Alert, Failure, Item, PacketRow, PacketState, Question, Step, Trusted, UnixMillis, Waiting, Write,
+    Action, Alert, Failure, Item, PacketRow, PacketState, Question, Step, Trusted, UnixMillis, Waiting, Wanted, Write,
 };
 use light_client::{Height, Sequence, Timestamp};
+
+/// A packet whose state on a chain has to be looked at: whether that can wait, since when it is due, and which it is.
+type Looker = (bool, UnixMillis, Direction, Sequence);
+
+/// What is due besides steps.
+#[derive(Default)]
+pub(super) struct Due {
+    /// Events to be asked for.
+    pub(super) finds: Vec<(Direction, Sequence, Wanted)>,
+    /// States of `a` and `b` to be looked at.
+    pub(super) lookers: [Vec<Looker>; 2],
+}
 
 impl PathMachine {
     pub(super) fn on_verified(&mut self, end: End, trusted: Trusted) {
@@ -26,43 +38,64 @@ impl PathMachine {
 
     /// Packets that wait for a look say why it does not come.
     pub(super) fn mark_lookers(&mut self, end: End, failure: Failure) {
-        let limit = self.limits.look_packets as usize;
         let waiting = waiting_for(failure);
-        for (direction, sequence) in self.lookers(end, limit) {
+        let [a, b] = self.due().lookers;
+        let lookers = match end {
+            End::A => a,
+            End::B => b,
+        };
+        for (direction, sequence) in self.most_urgent(lookers) {
             if let Some(entry) = self.direction(direction).rows.get_mut(&sequence) {
                 entry.row.wait_for(waiting);
             }
         }
     }
 
-    /// Packets whose state on a chain has to be looked at now: the most urgent first.
-    fn lookers(&self, end: End, limit: usize) -> Vec<(Direction, Sequence)> {
+    /// What is due now besides steps, found in one walk over all packets.
+    pub(super) fn due(&self) -> Due {
         let now = self.now;
-        let head = self.head_height(end);
-        let mut due: Vec<(bool, UnixMillis, Direction, Sequence)> = Vec::new();
+        let room = (self.limits.missing_packets as usize).saturating_sub(self.finding.len());
+        let heads = End::BOTH.map(|end| self.head_height(end));
+        let mut due = Due::default();
         for direction in Direction::BOTH {
             let time = self.ends[end_index(direction.destination())].head.map(|head| head.time);
             for (sequence, entry) in &self.directions[index(direction)].rows {
-                if entry.row.next_try <= now && entry.look_at <= head && entry.work(direction, time) == Work::Look(end)
-                {
-                    let calm = entry.row.timeout_seconds > now.seconds().saturating_add(self.limits.urgent_seconds);
-                    due.push((calm, entry.row.next_try, direction, *sequence));
+                if entry.row.next_try > now {
+                    continue;
+                }
+                match entry.work(direction, time) {
+                    Work::Look(end) if entry.look_at <= heads[end_index(end)] => {
+                        let calm = entry.row.timeout_seconds > now.seconds().saturating_add(self.limits.urgent_seconds);
+                        due.lookers[end_index(end)].push((calm, entry.row.next_try, direction, *sequence));
+                    }
+                    Work::Find(wanted)
+                        if due.finds.len() < room && !self.finding.contains(&(direction, *sequence, wanted)) =>
+                    {
+                        due.finds.push((direction, *sequence, wanted));
+                    }
+                    _ => {}
                 }
             }
         }
-        due.sort_unstable();
-        due.truncate(limit.max(1));
-        due.into_iter().map(|(_, _, direction, sequence)| (direction, sequence)).collect()
+        due
     }
 
-    pub(super) fn ask_for_looks(&mut self, end: End) {
-        let (now, limit) = (self.now, self.limits.look_packets as usize);
+    /// Packets whose state on a chain has to be looked at now, the most urgent first, as many as go into one proof.
+    fn most_urgent(&self, mut lookers: Vec<Looker>) -> Vec<(Direction, Sequence)> {
+        lookers.sort_unstable();
+        lookers.truncate((self.limits.look_packets as usize).max(1));
+        lookers.into_iter().map(|(_, _, direction, sequence)| (direction, sequence)).collect()
+    }
+
+    pub(super) fn ask_for_looks(&mut self, end: End, lookers: Vec<Looker>) {
+        let now = self.now;
         let state = &self.ends[end_index(end)];
-        let (Some(head), Some(view)) = (state.head, state.view.clone()) else { return };
+        let (Some(head), Some(view)) = (state.head, &state.view) else { return };
         if state.looking || state.verifying || !state.look.is_due(now) || !state.verify.is_due(now) {
             return;
         }
-        let lookers = self.lookers(end, limit);
+        let view = view.clone();
+        let lookers = self.most_urgent(lookers);
         let gap = self.gap_question(Direction::from_source(end));
         if lookers.is_empty() && gap.is_none() {
             return;
@@ -312,6 +345,7 @@ impl PathMachine {
         if let Some(entry) = state.rows.remove(&sequence) {
             recount(&mut state.counts, Some(entry.row.state), None);
             self.dirty.remove(&(direction, sequence));
+            self.recent.forget(direction, sequence);
             self.writes.push(Write::Forget { path: self.id.clone(), direction, sequence });
             self.actions.push(Action::Alert(Alert::FalsePacket(direction, sequence)));
         }

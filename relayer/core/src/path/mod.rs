@@ -6,6 +6,7 @@
 
 mod batch;
 mod entry;
+mod hold;
 mod look;
 mod observe;
 mod report;
@@ -18,6 +19,7 @@ use crate::{
     Purpose, Step, Task, Trusted, UnixMillis, Waiting, Write, back_off_millis,
 };
 use entry::{Entry, Known, Look};
+use hold::{Held, Recent};
 use light_client::{ClientId, Height, Sequence};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +63,11 @@ pub struct PathMachine {
     directions: [DirectionState; 2],
     ends: [EndState; 2],
     finding: BTreeSet<(Direction, Sequence, crate::Wanted)>,
-    // What the event under way leads to.
+    /// Packets that are in a remembered batch and are not remembered themselves: the process ended before they were stored.
+    untold: BTreeMap<(Direction, Sequence), (End, u64)>,
+    recent: Recent,
+    // What events led to and is not handed out yet.
+    held: Held,
     dirty: BTreeSet<(Direction, Sequence)>,
     writes: Vec<Write>,
     actions: Vec<Action>,
@@ -152,7 +158,7 @@ impl PathMachine {
             let latest = now.plus_millis(limits.back_off_last_millis.max(limits.event_patience_millis));
             let rows = start.pending.into_iter().map(|mut row| {
                 row.next_try = row.next_try.min(latest);
-                let batch = batches.get(&(direction, row.sequence)).copied();
+                let batch = batches.remove(&(direction, row.sequence));
                 (row.sequence, Entry::remembered(row, batch))
             });
             DirectionState {
@@ -206,6 +212,9 @@ impl PathMachine {
             directions,
             ends,
             finding: BTreeSet::new(),
+            untold: batches,
+            recent: Recent::default(),
+            held: Held::default(),
             dirty: BTreeSet::new(),
             writes: Vec::new(),
             actions: Vec::new(),
@@ -235,9 +244,10 @@ impl PathMachine {
             Event::Park(direction, sequence) => self.on_park(direction, sequence),
         }
         self.ask_for_reads();
-        self.ask_for_finds();
-        for end in End::BOTH {
-            self.ask_for_looks(end);
+        let due = self.due();
+        self.ask_for_finds(due.finds);
+        for (end, lookers) in End::BOTH.into_iter().zip(due.lookers) {
+            self.ask_for_looks(end, lookers);
             self.ask_for_batch(end);
         }
         self.flush()
@@ -245,6 +255,7 @@ impl PathMachine {
 
     /// What was planned is moved with the clock, so that everything waits as long as it was to wait.
     fn clock_was_set_back(&mut self, millis: u64) {
+        self.held.move_back(millis);
         for state in &mut self.ends {
             let retries =
                 [&mut state.read, &mut state.verify, &mut state.look, &mut state.client_read, &mut state.prepare];
@@ -257,22 +268,6 @@ impl PathMachine {
                 entry.row.next_try = entry.row.next_try.minus_millis(millis);
             }
         }
-    }
-
-    /// Everything that has to be remembered, in one list, before everything that is to be done.
-    fn flush(&mut self) -> Vec<Action> {
-        for (direction, sequence) in std::mem::take(&mut self.dirty) {
-            if let Some(entry) = self.directions[index(direction)].rows.get(&sequence) {
-                self.writes.push(Write::Packet { path: self.id.clone(), direction, row: entry.row.clone() });
-            }
-        }
-        let actions = std::mem::take(&mut self.actions);
-        if self.writes.is_empty() {
-            return actions;
-        }
-        let mut all = vec![Action::Persist(std::mem::take(&mut self.writes))];
-        all.extend(actions);
-        all
     }
 
     fn on_failed(&mut self, task: Task, failure: Failure) {
@@ -398,6 +393,7 @@ impl PathMachine {
         self.step_done(Item { direction, sequence, step }, height);
         let Some(entry) = self.directions[index(direction)].rows.remove(&sequence) else { return };
         self.dirty.remove(&(direction, sequence));
+        self.recent.forget(direction, sequence);
         self.writes.push(Write::Packet { path: self.id.clone(), direction, row: entry.row });
         if let Some((host, batch)) = entry.batch {
             self.withdraw_if_idle(host, batch);

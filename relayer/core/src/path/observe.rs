@@ -2,7 +2,7 @@
 
 use super::{
     CURSOR_STRIDE, MAX_EARLY_ACKNOWLEDGEMENTS, PathMachine,
-    entry::{Entry, Look, Work},
+    entry::{Entry, Look},
     index, recount,
 };
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     Write,
 };
 use light_client::{Height, Packet, Sequence, Status};
+use std::sync::Arc;
 
 /// A packet told of this many blocks behind the head is history: it is looked at before it is tried.
 const LIVE_BLOCKS: u64 = 16;
@@ -95,6 +96,8 @@ impl PathMachine {
             height,
         };
         let (now, id) = (self.now, self.id.clone());
+        let batch = self.untold.remove(&(direction, sequence));
+        let batch = batch.filter(|(host, number)| self.end(*host).flights.contains_key(number));
         let state = self.direction(direction);
         if let Some(entry) = state.rows.get_mut(&sequence) {
             let from = entry.row.state;
@@ -113,6 +116,7 @@ impl PathMachine {
                 return;
             }
             let mut entry = Entry::new(PacketRow::announced(sequence, told, now));
+            entry.batch = batch;
             if let Some(at) = state.early.remove(&sequence) {
                 entry.row.acknowledgement_height = Some(at);
             }
@@ -128,6 +132,8 @@ impl PathMachine {
             entry.row.park(Parked::InvalidPacket);
             self.actions.push(Action::Alert(Alert::Parked(direction, sequence, Parked::InvalidPacket)));
         }
+        let packet = Arc::new(packet);
+        self.recent.packet(direction, sequence, Arc::clone(&packet));
         self.writes.push(Write::Body { path: id, direction, packet });
         self.dirty.insert((direction, sequence));
     }
@@ -155,6 +161,8 @@ impl PathMachine {
                 state.early.insert(sequence, height);
             }
         }
+        let bytes: Arc<[u8]> = bytes.into();
+        self.recent.acknowledgement(direction, sequence, Arc::clone(&bytes));
         self.writes.push(Write::Acknowledgement { path: id, direction, sequence, bytes });
     }
 
@@ -333,36 +341,16 @@ impl PathMachine {
         }
     }
 
-    pub(super) fn ask_for_finds(&mut self) {
-        let now = self.now;
-        for direction in Direction::BOTH {
-            let time = self.end(direction.destination()).head.map(|head| head.time);
-            let room = (self.limits.missing_packets as usize).saturating_sub(self.finding.len());
-            if room == 0 {
-                return;
-            }
-            let mut found = Vec::new();
-            for (sequence, entry) in &self.directions[index(direction)].rows {
-                if found.len() >= room {
-                    break;
-                }
-                if entry.row.next_try <= now
-                    && let Work::Find(wanted) = entry.work(direction, time)
-                    && !self.finding.contains(&(direction, *sequence, wanted))
-                {
-                    found.push((*sequence, wanted));
-                }
-            }
-            for (sequence, wanted) in found {
-                self.finding.insert((direction, sequence, wanted));
-                self.actions.push(Action::Find { direction, sequence, wanted });
-            }
+    pub(super) fn ask_for_finds(&mut self, due: Vec<(Direction, Sequence, Wanted)>) {
+        for (direction, sequence, wanted) in due {
+            self.finding.insert((direction, sequence, wanted));
+            self.actions.push(Action::Find { direction, sequence, wanted });
         }
     }
 }
 
 /// The length of what a packet adds to a batch, in bytes; texts count as they are, the frame is reckoned.
-fn body_bytes(packet: &Packet) -> u32 {
+pub(super) fn body_bytes(packet: &Packet) -> u32 {
     const FRAME: usize = 160;
     let texts = |payload: &light_client::Payload| {
         payload.source_port.len()

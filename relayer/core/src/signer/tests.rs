@@ -1,5 +1,5 @@
 use super::*;
-use crate::End;
+use crate::{End, Evidence, EvidenceKind};
 
 fn machine(last_nonce: Option<u64>) -> SignerMachine {
     let id = SignerId { chain: "a".to_owned(), account: "x".to_owned() };
@@ -10,7 +10,7 @@ fn machine(last_nonce: Option<u64>) -> SignerMachine {
 fn submission(path: &str, batch: u64) -> SignerEvent {
     let path = path.parse().expect("a path id");
     let purpose = Purpose { path, host: End::A, batch, update: None, items: Vec::new() };
-    SignerEvent::Submit(Submission { purpose, messages: vec![1] })
+    SignerEvent::Submit(Submission { purpose, messages: vec![1], evidence: Vec::new() })
 }
 
 fn signed_nonce(actions: &[SignerAction]) -> Option<u64> {
@@ -42,6 +42,71 @@ fn a_transaction_is_stored_before_it_is_sent() {
     let stored = position(|action| matches!(action, SignerAction::Persist(_)));
     let sent = position(|action| matches!(action, SignerAction::Broadcast { .. }));
     assert!(stored.is_some() && sent.is_some() && stored < sent, "{actions:?}");
+}
+
+#[test]
+fn the_proofs_of_a_batch_are_stored_with_its_nonce() {
+    let mut machine = machine(None);
+    machine.handle(SignerEvent::Nonces { next_final: 0, balance: 0 }, UnixMillis::new(0));
+    let SignerEvent::Submit(mut submission) = submission("p", 7) else { panic!("a submission") };
+    let evidence = Evidence {
+        kind: EvidenceKind::Update,
+        end: End::B,
+        height: Height::new(3),
+        batch: 7,
+        step: None,
+        bytes: vec![1, 2],
+    };
+    submission.evidence.push(evidence.clone());
+    machine.handle(SignerEvent::Submit(submission), UnixMillis::new(0));
+    let bid = Bid::Legacy { gas_price: 0 };
+    let signed = SignerEvent::Signed { nonce: 0, hash: [1; 32], raw: vec![2], bid, gas_limit: 1 };
+    let actions = machine.handle(signed, UnixMillis::new(1));
+    let Some(SignerAction::Persist(writes)) = actions.first() else { panic!("{actions:?}") };
+    let stored = |wanted: &Write| writes.contains(wanted);
+    assert!(stored(&Write::Evidence { path: "p".parse().unwrap(), evidence }), "{writes:?}");
+    assert!(writes.iter().any(|write| matches!(write, Write::Nonce { .. })), "{writes:?}");
+}
+
+#[test]
+fn how_a_nonce_ended_waits_for_the_next_write_or_for_its_time() {
+    let hold = Limits::default().hold_millis;
+    for next_batch in [false, true] {
+        let mut world = World::new(machine(None), 0);
+        world.run(0, 1, []);
+        let mut actions = world.machine.handle(submission("p", 1), UnixMillis::new(1_000));
+        let mut ends = 0;
+        let mut now = 1_000;
+        while !actions.iter().any(|action| matches!(action, SignerAction::Finish(..))) {
+            now += 50;
+            let mut events: Vec<SignerEvent> = actions.drain(..).filter_map(|action| world.answer(action)).collect();
+            events.push(SignerEvent::Tick);
+            for event in events {
+                actions.extend(world.machine.handle(event, UnixMillis::new(now)));
+            }
+            assert!(now < 20_000);
+        }
+        let count = |actions: &[SignerAction]| {
+            let lists = actions.iter().filter_map(|action| match action {
+                SignerAction::Persist(writes) => Some(writes),
+                _ => None,
+            });
+            lists.flatten().filter(|write| matches!(write, Write::NonceEnd { .. })).count()
+        };
+        ends += count(&actions);
+        assert_eq!(ends, 0, "the path is told at once, the store later");
+        if next_batch {
+            let actions = world.machine.handle(submission("p", 2), UnixMillis::new(now));
+            let event = actions.into_iter().find_map(|action| match action {
+                action @ SignerAction::Sign { .. } => world.answer(action),
+                _ => None,
+            });
+            assert_eq!(count(&world.machine.handle(event.expect("a signature"), UnixMillis::new(now))), 1);
+        } else {
+            assert_eq!(count(&world.machine.handle(SignerEvent::Tick, UnixMillis::new(now + hold - 1))), 0);
+            assert_eq!(count(&world.machine.handle(SignerEvent::Tick, UnixMillis::new(now + hold))), 1);
+        }
+    }
 }
 
 #[test]
@@ -100,7 +165,9 @@ impl World {
         }
         Some(match action {
             SignerAction::ReadNonces => SignerEvent::Nonces { next_final: self.lie.unwrap_or(self.count), balance: 0 },
-            SignerAction::Sign { nonce, .. } => {
+            SignerAction::Sign { nonce, .. }
+            | SignerAction::SignAgain { nonce, .. }
+            | SignerAction::SignCancel { nonce, .. } => {
                 let bid = Bid::Legacy { gas_price: 0 };
                 SignerEvent::Signed { nonce, hash: [1; 32], raw: vec![2], bid, gas_limit: 1 }
             }

@@ -9,8 +9,8 @@ use crate::{
 use futures::FutureExt as _;
 use light_client::{Height, Packet, Sequence, Status, Timestamp};
 use relayer_core::{
-    Action, Bid, Call, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item, Observed, Prepared, Question,
-    SignerAction, SignerEvent, SignerTask, Step, Task, TransactionOutcome, Trusted, Wanted,
+    Action, Bid, Call, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item, ItemToProve, Observed,
+    Prepared, Question, SignerAction, SignerEvent, SignerTask, Step, Task, TransactionOutcome, Trusted, Wanted,
 };
 use relayer_store::Store as _;
 
@@ -176,7 +176,7 @@ impl World {
         batch: u64,
         from: &Trusted,
         target: Option<Height>,
-        items: &[Item],
+        items: &[ItemToProve],
     ) -> Result<Prepared, Failure> {
         if self.lie().is_some() {
             return Err(Failure::Inconsistent);
@@ -202,9 +202,12 @@ impl World {
         for step in [Step::Receive, Step::Acknowledge, Step::Timeout] {
             let mut carried: Vec<Sequence> = Vec::new();
             let (mut packets, mut acknowledgements) = (Vec::new(), Vec::new());
-            for item in items.iter().filter(|item| item.step == step) {
-                let bytes = self.acknowledgement(path, item);
-                let packet = self.body(path, item).ok_or(Failure::Inconsistent)?;
+            for to_prove in items.iter().filter(|to_prove| to_prove.item.step == step) {
+                let item = &to_prove.item;
+                let told = to_prove.acknowledgement.as_deref().map(<[u8]>::to_vec);
+                let bytes = told.or_else(|| self.acknowledgement(path, item));
+                let told = to_prove.packet.as_deref().cloned();
+                let packet = told.or_else(|| self.body(path, item)).ok_or(Failure::Inconsistent)?;
                 let value = |slot| proven.value_at((path, slot), number);
                 let sequence = item.sequence.get();
                 let holds = match step {
@@ -285,7 +288,9 @@ impl World {
     pub(crate) fn answer_signer(&mut self, end: End, action: SignerAction) -> Result<(), String> {
         let task = match &action {
             SignerAction::ReadNonces => SignerTask::Nonces,
-            SignerAction::Sign { nonce, .. } => SignerTask::Sign(*nonce),
+            SignerAction::Sign { nonce, .. }
+            | SignerAction::SignAgain { nonce, .. }
+            | SignerAction::SignCancel { nonce, .. } => SignerTask::Sign(*nonce),
             SignerAction::Broadcast { nonce, attempt } => SignerTask::Broadcast(*nonce, attempt.number),
             SignerAction::ReadOutcome { nonce, number, .. } => SignerTask::Outcome(*nonce, *number),
             SignerAction::Persist(_) | SignerAction::Finish(..) | SignerAction::Alert(_) => return Ok(()),
@@ -316,29 +321,18 @@ impl World {
                 };
                 Ok(SignerEvent::Nonces { next_final, balance: 1 })
             }
-            SignerAction::Sign { nonce, messages, replaces } => {
-                let id = messages.map(|bytes| bytes.iter().fold(0_u64, |id, byte| (id << 8) | u64::from(*byte)));
-                let calls = id.and_then(|id| self.calls.get(&id)).cloned().unwrap_or_default();
-                let [a, b] = &self.chains;
-                let (chain, other) = if end == End::A { (a, b) } else { (b, a) };
-                if !calls.is_empty() && !chain.would_do(&calls, other) {
-                    return Err(Failure::Refused);
-                }
-                let asked = chain.price;
-                let price = match replaces {
-                    Some(Bid::Legacy { gas_price }) => asked.max(gas_price + 1),
-                    _ => asked,
-                };
-                let id = self.id();
-                let single = calls.len() == 1;
-                self.transactions.insert(id, (end, Transaction { id, nonce, price, calls, single }));
-                let mut hash = [0; 32];
-                hash[..8].copy_from_slice(&id.to_be_bytes());
-                let (raw, bid) = (id.to_be_bytes().to_vec(), Bid::Legacy { gas_price: price });
-                Ok(SignerEvent::Signed { nonce, hash, raw, bid, gas_limit: 1 })
+            SignerAction::Sign { nonce, messages } => {
+                let calls = self.calls.get(&number_of(&messages)).cloned().unwrap_or_default();
+                self.sign(end, nonce, calls, None)
             }
+            SignerAction::SignAgain { nonce, raw, replaces } => {
+                let (_, transaction) = self.transactions.get(&number_of(&raw)).ok_or(Failure::Refused)?;
+                let calls = transaction.calls.clone();
+                self.sign(end, nonce, calls, Some(replaces))
+            }
+            SignerAction::SignCancel { nonce, replaces } => self.sign(end, nonce, Vec::new(), replaces),
             SignerAction::Broadcast { nonce, attempt } => {
-                let id = attempt.hash.iter().take(8).fold(0_u64, |id, byte| (id << 8) | u64::from(*byte));
+                let id = number_of(&attempt.hash);
                 let (_, transaction) = self.transactions.get(&id).cloned().ok_or(Failure::Refused)?;
                 let chain = &mut self.chains[index(end)];
                 let known = chain.mempool.iter().any(|waiting| waiting.id == id) || chain.included.contains_key(&id);
@@ -353,7 +347,7 @@ impl World {
                 Ok(SignerEvent::Sent(nonce, attempt.number))
             }
             SignerAction::ReadOutcome { nonce, number, hash } => {
-                let id = hash.iter().take(8).fold(0_u64, |id, byte| (id << 8) | u64::from(*byte));
+                let id = number_of(&hash);
                 let chain = &self.chains[index(end)];
                 let outcome = match chain.included.get(&id) {
                     Some(included) => TransactionOutcome::Included {
@@ -378,6 +372,37 @@ impl World {
             SignerAction::Persist(_) | SignerAction::Finish(..) | SignerAction::Alert(_) => Err(Failure::Configuration),
         }
     }
+
+    fn sign(
+        &mut self,
+        end: End,
+        nonce: u64,
+        calls: Vec<ChainCall>,
+        replaces: Option<Bid>,
+    ) -> Result<SignerEvent, Failure> {
+        let [a, b] = &self.chains;
+        let (chain, other) = if end == End::A { (a, b) } else { (b, a) };
+        if !calls.is_empty() && !chain.would_do(&calls, other) {
+            return Err(Failure::Refused);
+        }
+        let asked = chain.price;
+        let price = match replaces {
+            Some(Bid::Legacy { gas_price }) => asked.max(gas_price + 1),
+            _ => asked,
+        };
+        let id = self.id();
+        let single = calls.len() == 1;
+        self.transactions.insert(id, (end, Transaction { id, nonce, price, calls, single }));
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&id.to_be_bytes());
+        let (raw, bid) = (id.to_be_bytes().to_vec(), Bid::Legacy { gas_price: price });
+        Ok(SignerEvent::Signed { nonce, hash, raw, bid, gas_limit: 1 })
+    }
+}
+
+/// The number in the first eight bytes: what stands for calls or a transaction here.
+fn number_of(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 fn observe(event: &ChainEvent, wanted: usize, height: u64) -> Option<Observed> {

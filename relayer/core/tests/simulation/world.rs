@@ -312,10 +312,15 @@ impl World {
         Ok(())
     }
 
-    /// Everything but chains and store is gone; the relayer starts again.
+    /// Everything but chains and store is gone; the relayer starts again. Now and then it is stopped in good order.
     fn crash(&mut self) {
         self.note(|| "crash".to_owned());
         self.crashes += 1;
+        if self.random.chance(200) {
+            let paths = self.machines.iter_mut().map(PathMachine::unwritten);
+            let left: Vec<Vec<Write>> = paths.chain(self.signers.iter_mut().map(SignerMachine::unwritten)).collect();
+            left.into_iter().for_each(|writes| self.persist(writes).expect("memory takes what is right"));
+        }
         self.jobs.clear();
         self.start();
     }

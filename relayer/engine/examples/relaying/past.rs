@@ -44,8 +44,8 @@ fn writes_of(path: &PathId, direction: Direction, number: u64) -> Vec<Write> {
     let done = |step| Write::StepDone { path: path(), item: Item { direction, sequence, step }, height, at };
     vec![
         Write::Packet { path: path(), direction, row },
-        Write::Body { path: path(), direction, packet },
-        Write::Acknowledgement { path: path(), direction, sequence, bytes: vec![1; 64] },
+        Write::Body { path: path(), direction, packet: packet.into() },
+        Write::Acknowledgement { path: path(), direction, sequence, bytes: vec![1; 64].into() },
         done(Step::Receive),
         done(Step::Acknowledge),
     ]

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// How often the number of pending packets is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What is to be measured.
 pub(crate) struct Task {

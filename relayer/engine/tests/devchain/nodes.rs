@@ -1,8 +1,8 @@
 //! Nodes that do not do as they should: some tell of what never happened, some send nothing on.
 
 use adapter::{
-    AdapterError, At, ChainReader, ChainWriter, FeeBump, Head, HostedClient, Message, Nonces, Outcome, PacketEvent,
-    SignedTransaction, TransactionHash,
+    AdapterError, At, ChainReader, ChainWriter, FeeBid, FeeBump, Head, HostedClient, Message, Nonces, Outcome,
+    PacketEvent, SignedTransaction, TransactionHash,
 };
 use async_trait::async_trait;
 use light_client::{ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, StorePath};
@@ -106,8 +106,12 @@ impl ChainWriter for Swallower {
         self.inner.nonces().await
     }
 
-    async fn sign(&self, messages: &[Message], nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
-        self.inner.sign(messages, nonce, fee).await
+    async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign(messages, nonce).await
+    }
+
+    async fn sign_again(&self, raw: &[u8], nonce: u64, replaced: FeeBid) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign_again(raw, nonce, replaced).await
     }
 
     async fn sign_cancel(&self, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
@@ -147,8 +151,12 @@ impl ChainWriter for Witness {
         self.inner.nonces().await
     }
 
-    async fn sign(&self, messages: &[Message], nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
-        self.inner.sign(messages, nonce, fee).await
+    async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign(messages, nonce).await
+    }
+
+    async fn sign_again(&self, raw: &[u8], nonce: u64, replaced: FeeBid) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign_again(raw, nonce, replaced).await
     }
 
     async fn sign_cancel(&self, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {

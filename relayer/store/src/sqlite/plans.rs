@@ -134,11 +134,11 @@ fn packet(number: u64, state: PacketState) -> Vec<Write> {
     };
     let mut writes = vec![
         Write::Packet { path: path.clone(), direction, row },
-        Write::Body { path: path.clone(), direction, packet },
+        Write::Body { path: path.clone(), direction, packet: packet.into() },
     ];
     if state.is_settled() {
         let height = Height::new(number);
-        writes.push(Write::Acknowledgement { path: path.clone(), direction, sequence, bytes: vec![1] });
+        writes.push(Write::Acknowledgement { path: path.clone(), direction, sequence, bytes: vec![1].into() });
         for step in [Step::Receive, Step::Acknowledge] {
             writes.push(Write::StepDone {
                 path: path.clone(),
@@ -176,7 +176,7 @@ fn transaction(nonce: u64, sequences: &[u64]) -> Vec<Write> {
     };
     vec![
         Write::Evidence { path: path(), evidence },
-        Write::Nonce { signer: signer(), nonce, purpose: Some(purpose), messages: vec![4; 60], at: NOW },
+        Write::Nonce { signer: signer(), nonce, purpose: Some(purpose), at: NOW },
         Write::Attempt { signer: signer(), nonce, attempt },
     ]
 }

@@ -28,7 +28,7 @@ pub(super) const OPEN_OF_PATH: &str = "SELECT signer, nonce, host, batch, update
 const ITEMS: &str =
     "SELECT direction, sequence, step FROM nonce_items WHERE signer = $1 AND nonce = $2 ORDER BY position";
 const SIGNER: &str = "SELECT id, last_nonce FROM signers WHERE chain = $1 AND account = $2";
-pub(super) const OPEN_OF_SIGNER: &str = "SELECT nonces.nonce AS nonce, host, batch, update_height, messages, reopened, \
+pub(super) const OPEN_OF_SIGNER: &str = "SELECT nonces.nonce AS nonce, host, batch, update_height, reopened, \
      paths.name AS path_name FROM nonces LEFT JOIN paths ON paths.id = nonces.path \
      WHERE signer = $1 AND outcome = 'open' ORDER BY nonces.nonce";
 const CLOSED: &str = "SELECT nonce, (SELECT coalesce(max(number), 0) FROM attempts WHERE attempts.signer = nonces.signer \
@@ -176,7 +176,6 @@ impl SqliteStore {
             start.open.push(OpenStart {
                 nonce: value::number(nonce),
                 purpose,
-                messages: value::column(&row, "messages")?,
                 attempts: attempts.map_err(failed(operation))?.iter().map(attempt).collect::<Result<_, _>>()?,
             });
         }

@@ -22,22 +22,24 @@ const VIEW: &str = "INSERT INTO views (path, end, height, time_seconds, time_nan
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (path, end) DO UPDATE SET height = excluded.height, \
      time_seconds = excluded.time_seconds, time_nanos = excluded.time_nanos, client = excluded.client, \
      consensus = excluded.consensus";
-const BATCH_COUNTER: &str = "UPDATE paths SET last_batch = $2 WHERE id = $1";
-const EVIDENCE_BYTES: &str = "INSERT INTO evidence_bytes (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
-const EVIDENCE: &str = "INSERT INTO evidence (path, batch, kind, step, hash, end, height) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (path, batch, kind, step, hash) DO NOTHING";
-const NONCE: &str = "INSERT INTO nonces (signer, nonce, path, host, batch, update_height, messages, taken_millis) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (signer, nonce) DO NOTHING";
-const LAST_NONCE: &str = "UPDATE signers SET last_nonce = $2 WHERE id = $1 AND (last_nonce IS NULL OR last_nonce < $2)";
-const KNOWN_NONCE: &str = "SELECT 1 FROM nonces WHERE signer = $1 AND nonce = $2";
-const KNOWN_ATTEMPT: &str = "SELECT hash FROM attempts WHERE signer = $1 AND nonce = $2 AND number = $3";
+const EVIDENCE: &str = "INSERT INTO evidence_bytes (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING; \
+     INSERT INTO evidence (path, batch, kind, step, hash, end, height) \
+     VALUES ($3, $4, $5, $6, $1, $7, $8) ON CONFLICT (path, batch, kind, step, hash) DO NOTHING";
+const NONCE: &str = "INSERT INTO nonces (signer, nonce, path, host, batch, update_height, taken_millis) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (signer, nonce) DO NOTHING";
+const COUNTERS: &str = "UPDATE signers SET last_nonce = $2 WHERE id = $1 AND (last_nonce IS NULL OR last_nonce < $2); \
+     UPDATE paths SET last_batch = $4 WHERE id = $3 AND last_batch < $4";
+// The nonce, and the attempt of this number if there is one.
+const KNOWN_ATTEMPT: &str = "SELECT hash FROM nonces LEFT JOIN attempts \
+     ON attempts.signer = nonces.signer AND attempts.nonce = nonces.nonce AND attempts.number = $3 \
+     WHERE nonces.signer = $1 AND nonces.nonce = $2";
 const ATTEMPT: &str = "INSERT INTO attempts (signer, nonce, number, hash, raw, price, tip, gas_limit, cancels, signed_millis) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-const NONCE_INCLUDED: &str = "UPDATE nonces SET outcome = 'included', messages = x'', end_hash = $3, end_height = $4, \
+const NONCE_INCLUDED: &str = "UPDATE nonces SET outcome = 'included', end_hash = $3, end_height = $4, \
      end_success = $5, end_gas = $6, end_millis = $7 WHERE signer = $1 AND nonce = $2";
-const NONCE_LOST: &str = "UPDATE nonces SET outcome = 'lost', messages = x'', end_hash = NULL, end_height = NULL, \
+const NONCE_LOST: &str = "UPDATE nonces SET outcome = 'lost', end_hash = NULL, end_height = NULL, \
      end_success = NULL, end_gas = NULL, end_millis = $3 WHERE signer = $1 AND nonce = $2";
-const NONCE_REOPENED: &str = "UPDATE nonces SET outcome = 'open', reopened = 1, messages = x'', end_hash = NULL, \
+const NONCE_REOPENED: &str = "UPDATE nonces SET outcome = 'open', reopened = 1, end_hash = NULL, \
      end_height = NULL, end_success = NULL, end_gas = NULL, end_millis = NULL WHERE signer = $1 AND nonce = $2";
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -47,9 +49,9 @@ async fn run(connection: &mut SqliteConnection, operation: &'static str, query: 
     Ok(())
 }
 
-/// Rows of one statement are this many: each statement costs a change of threads, whatever it does. A batch of fifty
-/// takes three.
-const CHUNKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// Rows of one statement are this many: each statement costs a change of threads, whatever it does. A full batch
+/// takes one.
+const CHUNKS: [usize; 7] = [100, 50, 25, 12, 6, 3, 1];
 
 static PACKET: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
@@ -265,14 +267,9 @@ impl Ids {
                     .bind(trusted.consensus.as_slice());
                 run(connection, "writing a verified state", query).await
             }
-            Write::BatchCounter { path, last } => {
-                let path = self.path(connection, path).await?;
-                run(connection, "counting batches", sqlx::query(BATCH_COUNTER).bind(path).bind(value::bits(*last)))
-                    .await
-            }
             Write::Evidence { path, evidence } => self.write_evidence(connection, path, evidence).await,
-            Write::Nonce { signer, nonce, purpose, messages, at } => {
-                self.write_nonce(connection, signer, *nonce, purpose.as_ref(), messages, *at).await
+            Write::Nonce { signer, nonce, purpose, at } => {
+                self.write_nonce(connection, signer, *nonce, purpose.as_ref(), *at).await
             }
             Write::Attempt { signer, nonce, attempt } => self.write_attempt(connection, signer, *nonce, attempt).await,
             Write::NonceEnd { signer, nonce, end, at } => {
@@ -307,14 +304,13 @@ impl Ids {
     ) -> Result<(), StoreError> {
         let path = self.path(connection, path).await?;
         let hash = sha256(&[&evidence.bytes]);
-        let query = sqlx::query(EVIDENCE_BYTES).bind(hash.as_slice()).bind(evidence.bytes.as_slice());
-        run(connection, "writing evidence", query).await?;
         let query = sqlx::query(EVIDENCE)
+            .bind(hash.as_slice())
+            .bind(evidence.bytes.as_slice())
             .bind(path)
             .bind(value::bits(evidence.batch))
             .bind(evidence.kind.as_str())
             .bind(evidence.step.map_or("", |step| step.as_str()))
-            .bind(hash.as_slice())
             .bind(value::end_bit(evidence.end))
             .bind(evidence.height.to_string());
         run(connection, "writing evidence", query).await
@@ -326,7 +322,6 @@ impl Ids {
         signer: &SignerId,
         nonce: u64,
         purpose: Option<&Purpose>,
-        messages: &[u8],
         at: UnixMillis,
     ) -> Result<(), StoreError> {
         let signer = self.signer(connection, signer).await?;
@@ -342,7 +337,6 @@ impl Ids {
             .bind(purpose.map(|purpose| value::end_bit(purpose.host)))
             .bind(purpose.map(|purpose| value::bits(purpose.batch)))
             .bind(purpose.and_then(|purpose| purpose.update).map(|height| height.to_string()))
-            .bind(messages)
             .bind(value::bits(at.get()));
         let taken = query.execute(&mut *connection).await.map_err(failed("taking a nonce"))?;
         if taken.rows_affected() == 0 {
@@ -363,7 +357,9 @@ impl Ids {
                     .bind(item.step.as_str())
             })
             .await?;
-        run(connection, "taking a nonce", sqlx::query(LAST_NONCE).bind(signer).bind(nonce)).await
+        let batch = purpose.map(|purpose| value::bits(purpose.batch));
+        let query = sqlx::query(COUNTERS).bind(signer).bind(nonce).bind(path).bind(batch);
+        run(connection, "taking a nonce", query).await
     }
 
     async fn write_attempt(
@@ -375,22 +371,22 @@ impl Ids {
     ) -> Result<(), StoreError> {
         let operation = "writing a signed transaction";
         let id = self.signer(connection, signer).await?;
-        let taken = sqlx::query(KNOWN_NONCE).bind(id).bind(value::bits(nonce));
-        if taken.fetch_optional(&mut *connection).await.map_err(failed(operation))?.is_none() {
+        let known = sqlx::query(KNOWN_ATTEMPT).bind(id).bind(value::bits(nonce)).bind(i64::from(attempt.number));
+        let Some(row) = known.fetch_optional(&mut *connection).await.map_err(failed(operation))? else {
             return Err(StoreError::Misuse {
                 expected: "a nonce before its attempts",
                 found: format!("{signer} {nonce}"),
             });
-        }
-        let known = sqlx::query(KNOWN_ATTEMPT).bind(id).bind(value::bits(nonce)).bind(i64::from(attempt.number));
-        if let Some(row) = known.fetch_optional(&mut *connection).await.map_err(failed(operation))? {
-            if value::hash(&row, "hash")? == attempt.hash {
-                return Ok(());
+        };
+        match value::column::<Option<&[u8]>>(&row, "hash")? {
+            None => {}
+            Some(known) if known == attempt.hash => return Ok(()),
+            Some(_) => {
+                return Err(StoreError::Misuse {
+                    expected: "one transaction for each signer, nonce and attempt",
+                    found: format!("{signer} {nonce} {}", attempt.number),
+                });
             }
-            return Err(StoreError::Misuse {
-                expected: "one transaction for each signer, nonce and attempt",
-                found: format!("{signer} {nonce} {}", attempt.number),
-            });
         }
         let (price, tip) = match attempt.bid {
             Bid::Legacy { gas_price } => (gas_price, None),

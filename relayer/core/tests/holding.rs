@@ -1,0 +1,176 @@
+//! What is remembered, when: changes wait a little so that many cost one write, and nothing rests on what waits.
+
+use light_client::{Height, Packet, Payload, Sequence, Status, Timestamp};
+use relayer_core::{
+    Action, Direction, End, Event, Head, HostedClient, Item, Limits, Observed, PacketState, PathMachine, PathStart,
+    Prepared, Purpose, Step, Submission, Trusted, UnixMillis, Write,
+};
+
+const NOW: u64 = 1_700_000_000_000;
+
+fn machine(start: PathStart) -> PathMachine {
+    let clients = ["qbft-0", "qbft-1"].map(|id| id.parse().unwrap());
+    let start = PathStart { views: [Some(trusted(10)), Some(trusted(10))], ..start };
+    PathMachine::new("a-b".parse().unwrap(), clients, Limits::default(), 1, start, UnixMillis::new(NOW))
+}
+
+fn trusted(height: u64) -> Trusted {
+    let time = Timestamp::from_unix_seconds(NOW / 1_000);
+    Trusted { height: Height::new(height), time, client: vec![1], consensus: vec![2] }
+}
+
+fn packet(sequence: u64) -> Packet {
+    let payload = Payload {
+        source_port: "receipt".to_owned(),
+        destination_port: "receipt".to_owned(),
+        version: "wr-1".to_owned(),
+        encoding: "application/x-solidity-abi".to_owned(),
+        value: vec![7; 600],
+    };
+    let [source_client, destination_client] = ["qbft-0", "qbft-1"].map(|id| id.parse().unwrap());
+    let sequence = Sequence::try_from(sequence).unwrap();
+    let timeout_seconds = NOW / 1_000 + 3_600;
+    Packet { sequence, source_client, destination_client, timeout_seconds, payloads: vec![payload] }
+}
+
+fn sent(count: u64) -> Event {
+    let height = Height::new(9);
+    let events = (1..=count).map(|number| Observed::Sent { height, packet: packet(number) }).collect();
+    Event::Events { end: End::A, from: Height::new(1), to: Height::new(10), events }
+}
+
+fn at(millis: u64) -> UnixMillis {
+    UnixMillis::new(NOW + millis)
+}
+
+fn persisted(actions: &[Action]) -> Option<&[Write]> {
+    match actions.first() {
+        Some(Action::Persist(writes)) => Some(writes),
+        _ => {
+            assert!(!actions.iter().any(|action| matches!(action, Action::Persist(_))), "not before what follows");
+            None
+        }
+    }
+}
+
+/// Both heads, and the client that B hosts: batches for B can be made.
+fn ready(machine: &mut PathMachine) {
+    for end in End::BOTH {
+        let head = Head { height: Height::new(10), time: trusted(10).time };
+        machine.handle(Event::Head(end, head), at(0));
+    }
+    let client = HostedClient { status: Status::Active, latest: trusted(10), expires: None };
+    machine.handle(Event::Client(End::B, client), at(0));
+}
+
+fn prepare(actions: &[Action]) -> Option<(u64, Vec<(Item, bool)>)> {
+    actions.iter().find_map(|action| match action {
+        Action::Prepare { batch, items, .. } => {
+            Some((*batch, items.iter().map(|wanted| (wanted.item, wanted.packet.is_some())).collect()))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn changes_wait_and_go_together() {
+    let mut machine = machine(PathStart::default());
+    let hold = Limits::default().hold_millis;
+    assert!(persisted(&machine.handle(sent(3), at(0))).is_none());
+    assert!(persisted(&machine.handle(Event::Tick, at(hold - 1))).is_none());
+    let actions = machine.handle(Event::Tick, at(hold));
+    let writes = persisted(&actions).expect("held long enough");
+    let rows = writes.iter().filter(|write| matches!(write, Write::Packet { .. })).count();
+    let bodies = writes.iter().filter(|write| matches!(write, Write::Body { .. })).count();
+    let cursors = writes.iter().filter(|write| matches!(write, Write::Cursor { .. })).count();
+    assert_eq!((rows, bodies, cursors), (3, 3, 1), "{writes:?}");
+    assert!(persisted(&machine.handle(Event::Tick, at(10 * hold))).is_none(), "once");
+}
+
+#[test]
+fn a_clock_set_back_does_not_hold_changes_longer() {
+    let mut machine = machine(PathStart::default());
+    let hold = Limits::default().hold_millis;
+    machine.handle(sent(1), at(1_000_000));
+    machine.handle(Event::Tick, at(0));
+    assert!(persisted(&machine.handle(Event::Tick, at(hold))).is_some());
+}
+
+#[test]
+fn much_does_not_wait() {
+    let mut machine = machine(PathStart::default());
+    // A body has more than 600 bytes: these are more than are held back, and what was held goes with them.
+    let actions = machine.handle(sent(2_000), at(0));
+    let writes = persisted(&actions).expect("more than is held back");
+    assert_eq!(writes.iter().filter(|write| matches!(write, Write::Body { .. })).count(), 2_000);
+}
+
+#[test]
+fn what_is_left_is_handed_out_at_a_stop() {
+    let mut machine = machine(PathStart::default());
+    machine.handle(sent(2), at(0));
+    let left = machine.unwritten();
+    assert!(left.iter().any(|write| matches!(write, Write::Cursor { .. })), "{left:?}");
+    assert!(machine.unwritten().is_empty());
+}
+
+#[test]
+fn a_batch_is_made_of_packets_that_are_not_stored_yet() {
+    let mut machine = machine(PathStart::default());
+    ready(&mut machine);
+    let actions = machine.handle(sent(2), at(1));
+    assert!(persisted(&actions).is_none());
+    let (batch, items) = prepare(&actions).expect("nothing is in its way");
+    assert_eq!(items.len(), 2);
+    assert!(items.iter().all(|(_, told)| *told), "they come with the packets: {items:?}");
+
+    // Nor does it wait for a write to be handed over; the proofs go with it, to be stored with its nonce.
+    let sequences = items.iter().map(|(item, _)| item.sequence).collect();
+    let evidence = relayer_core::Evidence {
+        kind: relayer_core::EvidenceKind::Proof,
+        end: End::A,
+        height: Height::new(10),
+        batch,
+        step: Some(Step::Receive),
+        bytes: vec![5],
+    };
+    let prepared = Prepared {
+        messages: vec![1],
+        calls: vec![relayer_core::Call::Packets(Step::Receive, sequences)],
+        height: Height::new(10),
+        time: trusted(10).time,
+        disproven: Vec::new(),
+        evidence: vec![evidence.clone()],
+    };
+    let actions = machine.handle(Event::Prepared { host: End::B, batch, prepared }, at(2));
+    assert!(persisted(&actions).is_none());
+    let submitted = actions.iter().find_map(|action| match action {
+        Action::Submit(Submission { evidence, .. }) => Some(evidence),
+        _ => None,
+    });
+    assert_eq!(submitted, Some(&vec![evidence]));
+    // What is stored in the end is the last of each row's changes.
+    let left = machine.unwritten();
+    let states: Vec<PacketState> = left
+        .iter()
+        .filter_map(|write| match write {
+            Write::Packet { row, .. } => Some(row.state),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(states, [PacketState::Sent, PacketState::Sent]);
+}
+
+#[test]
+fn a_packet_in_a_remembered_batch_is_not_put_into_another() {
+    // The transaction is stored with its signer, and the process ended before the packet was.
+    let sequence = Sequence::FIRST;
+    let item = Item { direction: Direction::AToB, sequence, step: Step::Receive };
+    let path = "a-b".parse().unwrap();
+    let purpose = Purpose { path, host: End::B, batch: 4, update: None, items: vec![item] };
+    let mut machine = machine(PathStart { open: vec![purpose], ..PathStart::default() });
+    ready(&mut machine);
+    let (_, items) = prepare(&machine.handle(sent(2), at(1))).expect("the other one can be tried");
+    let sequences: Vec<u64> = items.iter().map(|(item, _)| item.sequence.get()).collect();
+    assert_eq!(sequences, [2]);
+}
