@@ -1,6 +1,6 @@
 //! The running relayer, as its own page tells of it, or what it left in the database when it does not run.
 
-use crate::{config::Config, error::CliError, relay};
+use crate::{config::Config, error::CliError, output::patience, relay};
 use relayer_store::SqliteStore;
 use serde::de::DeserializeOwned;
 use std::{net::SocketAddr, time::Duration};
@@ -18,15 +18,18 @@ pub(crate) async fn ask<T: DeserializeOwned>(config: &Config, path_and_query: &s
     let url = format!("http://{}{path_and_query}", reachable(config.listen));
     let failed = |source: reqwest::Error| CliError::Daemon { url: url.clone(), source };
     let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(failed)?;
-    let answer = match client.get(&url).send().await {
-        Ok(answer) => answer.error_for_status().map_err(failed)?,
-        Err(error) if error.is_connect() => return Ok(None),
-        Err(error) => return Err(failed(error)),
+    let asking = async {
+        let answer = match client.get(&url).send().await {
+            Ok(answer) => answer.error_for_status().map_err(failed)?,
+            Err(error) if error.is_connect() => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if answer.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES) {
+            return Ok(None);
+        }
+        answer.json().await.map(Some).map_err(failed)
     };
-    if answer.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES) {
-        return Ok(None);
-    }
-    answer.json().await.map(Some).map_err(failed)
+    patience(format_args!("asking the running relayer at {url}"), asking).await
 }
 
 /// An address that listens everywhere is reached here.
@@ -47,7 +50,8 @@ pub(crate) async fn open_to_read(config: &Config) -> Result<Option<SqliteStore>,
     if !config.database.exists() {
         return Ok(None);
     }
-    Ok(Some(SqliteStore::look(&config.database).await?))
+    let opening = SqliteStore::look(&config.database);
+    Ok(Some(patience(format_args!("opening {}", config.database.display()), opening).await?))
 }
 
 /// Opens the database of a relayer that does not run; `None` when there is none yet.
@@ -58,5 +62,7 @@ pub(crate) async fn open_to_write(config: &Config) -> Result<Option<SqliteStore>
     if !config.database.exists() {
         return Ok(None);
     }
-    Ok(Some(SqliteStore::open(&config.database, &relay::owner()).await?))
+    let owner = relay::owner();
+    let opening = SqliteStore::open(&config.database, &owner);
+    Ok(Some(patience(format_args!("opening {}", config.database.display()), opening).await?))
 }

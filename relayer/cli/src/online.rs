@@ -6,7 +6,7 @@ use crate::{
     deploy::{expected_code, has_code},
     error::{Chain as Words, CliError},
     keys::Keys,
-    output::step,
+    output::{patience, step},
     registry,
 };
 use adapter::{ChainReader as _, ChainWriter as _};
@@ -54,9 +54,9 @@ async fn check_chain(
     }
     report.fact(format!("chain {name}: nodes of chain id {} answer", chain.chain_id));
     let Some(contracts) = &chain.contracts else { return };
-    check_contracts(chain, contracts, evm, report).await;
-    check_funds(chain, evm, keys, report).await;
-    check_clients(chain, evm, ends, report).await;
+    patience(format!("{name}: reading the contracts"), check_contracts(chain, contracts, evm, report)).await;
+    patience(format!("{name}: asking for the signer's funds"), check_funds(chain, evm, keys, report)).await;
+    patience(format!("{name}: reading the clients"), check_clients(chain, evm, ends, report)).await;
 }
 
 async fn check_contracts(chain: &ChainConfig, contracts: &Contracts, evm: &EvmChain, report: &mut Report) {
@@ -102,14 +102,25 @@ async fn check_funds(chain: &ChainConfig, evm: &EvmChain, keys: &Keys<'_>, repor
             let key = format!("transactions.signer = {:?}", chain.signer);
             report.problem(&chain.file, key, expected, format!("{balance} wei: send funds to the account"));
         }
-        Ok(0) if chain.max_gas_price_wei > 0 && chain.gas_price_wei != Some(0) => {
-            report.warn(format!("chain {}: the signer has no funds; fine only where gas is free", chain.name));
-        }
+        Ok(0) => check_penniless(chain, evm, report).await,
         Ok(balance) => report.fact(format!("chain {}: the signer has {balance} wei", chain.name)),
         Err(error) => {
             let key = format!("transactions.signer = {:?}", chain.signer);
             report.problem(&chain.file, key, "an account that can be asked about", in_words(&error));
         }
+    }
+}
+
+/// An account without funds will do where gas is free, and nowhere else.
+async fn check_penniless(chain: &ChainConfig, evm: &EvmChain, report: &mut Report) {
+    let key = format!("transactions.signer = {:?}", chain.signer);
+    match evm.price_of_gas().await {
+        Ok(0) => report.fact(format!("chain {}: the signer has no funds and needs none: gas is free", chain.name)),
+        Ok(price) => {
+            let expected = format!("funds: gas costs {price} wei a unit");
+            report.problem(&chain.file, key, expected, "0 wei: send funds to the account");
+        }
+        Err(error) => report.problem(&chain.file, key, "a chain that tells its price of gas", Words(&error).to_string()),
     }
 }
 

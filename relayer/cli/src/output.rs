@@ -67,6 +67,23 @@ pub(crate) fn confirm(question: &str) -> Result<bool, CliError> {
     Ok(line.trim().eq_ignore_ascii_case("yes"))
 }
 
+/// Tells of what usually takes less than a second only when it takes longer, and that it still goes on.
+pub(crate) async fn patience<T>(what: impl Display, work: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let mut work = std::pin::pin!(work);
+    let mut wait = Duration::from_secs(1);
+    loop {
+        tokio::select! {
+            result = &mut work => return result,
+            () = tokio::time::sleep(wait) => match start.elapsed().as_secs() {
+                ..=1 => tell(format_args!("… {what}")),
+                seconds => tell(format_args!("  {what}: {seconds} s so far")),
+            },
+        }
+        wait = Duration::from_secs(5);
+    }
+}
+
 /// Tells of a step when it begins and, when it took more than a second, when it ends; and that it still goes on.
 pub(crate) async fn step<T, E>(what: impl Display, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     tell(format_args!("… {what}"));

@@ -72,7 +72,7 @@ pub(super) fn routes(demo: Arc<Demo>) -> Router {
         .route("/demo/redeem", post(redeem))
         .route("/demo/validator", post(validator))
         .route("/demo/relayer", post(relayer))
-        .layer(middleware::from_fn(require_same_origin))
+        .route_layer(middleware::from_fn(require_same_origin))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(demo)
 }
