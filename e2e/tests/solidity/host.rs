@@ -1,6 +1,7 @@
 //! The contracts in an EVM of their own, one for each vector.
 
-use crate::vector::{Client, State, Vector, bytes};
+use crate::tendermint;
+use crate::vector::{Client, QbftClient, State, Vector, bytes};
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, TxKind, U256, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor, SolEvent, sol};
 use revm::context::result::{ExecutionResult, Output};
@@ -59,6 +60,8 @@ type Db = CacheDB<EmptyDB>;
 pub(crate) struct Host {
     db: Db,
     contract: Address,
+    /// The slot in which the client's storage begins, after what its constructor wrote for good.
+    head_slot: u64,
     errors: Vec<(FixedBytes<4>, String)>,
     now: u64,
 }
@@ -124,6 +127,9 @@ impl Host {
                 MISBEHAVIOUR => {
                     let (status, _, _) = self.status();
                     assert_eq!(status, FROZEN, "accepted evidence freezes");
+                    if let Some(found) = logs.iter().find_map(tendermint::frozen) {
+                        return Verdict::Accepted(found);
+                    }
                     let event = logs
                         .iter()
                         .find_map(|log| QbftLightClient::Frozen::decode_log(log).ok())
@@ -158,7 +164,7 @@ impl Host {
     }
 
     fn header(mut self, vector: &Vector) -> Verdict {
-        let client = vector.client.as_ref().expect("a header has a client");
+        let Some(Client::Qbft(client)) = &vector.client else { panic!("a header has a client of QBFT") };
         let trusted = consensus_state(vector.trusted.last().expect("a header has a trusted state"));
         let set: Vec<u8> = vector.trusted_validators.concat();
         assert_eq!(
@@ -232,8 +238,17 @@ impl Host {
 
     /// The client contract with the vector's states stored.
     fn client(vector: &Vector) -> Self {
-        let client = vector.client.as_ref().expect("a vector for the client has its parameters");
         let first = vector.trusted.first().expect("a client has a state");
+        let client = match vector.client.as_ref().expect("a vector for the client has its parameters") {
+            Client::Qbft(client) => client,
+            Client::Tendermint(client) => {
+                let constructor = tendermint::constructor(client, first);
+                let mut host = Self::deploy("artifacts/TendermintLightClient.json", &constructor, vector.now);
+                host.head_slot = tendermint::HEAD_SLOT;
+                host.store(&vector.trusted, client.frozen, 1_000_000_000);
+                return host;
+            }
+        };
         let constructor = QbftLightClient::constructorCall {
             settings: QbftParameters {
                 kind: kind_of(client),
@@ -248,7 +263,7 @@ impl Host {
             mode: 0,
         };
         let mut host = Self::deploy("artifacts/QbftLightClient.json", &constructor.abi_encode(), vector.now);
-        host.store(&vector.trusted, client.frozen);
+        host.store(&vector.trusted, client.frozen, 1);
         host
     }
 
@@ -256,25 +271,29 @@ impl Host {
         Self::deploy("artifacts/test/QbftHarness.json", &[], vector.now)
     }
 
-    /// Puts later states where updates would have put them, and asks the contract whether it sees them so.
-    fn store(&mut self, states: &[State], frozen: bool) {
+    /// Puts later states where updates would have put them, and asks the contract whether it sees them so. Times in states
+    /// are so many to a second.
+    fn store(&mut self, states: &[State], frozen: bool, second: u64) {
+        let slot_of = |key: U256, mapping: u64| -> U256 {
+            keccak256([key.to_be_bytes::<32>(), U256::from(mapping).to_be_bytes()].concat()).into()
+        };
         let latest = states.last().expect("a client has a state");
         let mut words = vec![U256::ZERO; states.len().div_ceil(4)];
         for (index, state) in states.iter().enumerate() {
             words[index / 4] |= U256::from(state.height) << (64 * (index % 4));
-            let slot = keccak256([U256::from(state.height).to_be_bytes::<32>(), U256::from(1).to_be_bytes()].concat());
-            self.write(slot.into(), U256::from_be_slice(&Sha256::digest(&state.preimage)));
+            let slot = slot_of(U256::from(state.height), self.head_slot + 1);
+            self.write(slot, U256::from_be_slice(&Sha256::digest(&state.preimage)));
         }
         for (index, word) in words.into_iter().enumerate() {
-            let slot = keccak256([U256::from(index).to_be_bytes::<32>(), U256::from(2).to_be_bytes()].concat());
-            self.write(slot.into(), word);
+            let slot = slot_of(U256::from(index), self.head_slot + 2);
+            self.write(slot, word);
         }
         let time = consensus_state(latest).time;
         let head = U256::from(latest.height)
             | U256::from(time) << 64
             | U256::from(states.len()) << 128
             | U256::from(frozen) << 192;
-        self.write(U256::ZERO, head);
+        self.write(U256::from(self.head_slot), head);
 
         for (index, state) in states.iter().enumerate() {
             assert_eq!(self.state_hash(state.height), B256::from_slice(&Sha256::digest(&state.preimage)));
@@ -284,7 +303,7 @@ impl Host {
         let count = self.returned(QbftLightClient::heightCountCall {}.abi_encode());
         assert_eq!(U256::from_be_slice(&count), U256::from(states.len()));
         let (status, height, stored_time) = self.status();
-        assert_eq!((height, stored_time, status == FROZEN), (latest.height, time, frozen));
+        assert_eq!((height, stored_time, status == FROZEN), (latest.height, time / second, frozen));
     }
 
     fn write(&mut self, slot: U256, value: U256) {
@@ -297,7 +316,8 @@ impl Host {
         let artifact: Value = serde_json::from_slice(&text).expect("an artefact");
         let mut code = bytes(artifact["bytecode"].as_str().expect("creation code"));
         code.extend_from_slice(constructor);
-        let mut host = Self { db: Db::default(), contract: Address::ZERO, errors: errors(&artifact["abi"]), now };
+        let mut host =
+            Self { db: Db::default(), contract: Address::ZERO, head_slot: 0, errors: errors(&artifact["abi"]), now };
         match host.transact(TxKind::Create, code) {
             ExecutionResult::Success { output: Output::Create(_, Some(address)), .. } => host.contract = address,
             result => panic!("deployment: {result:?}"),
@@ -390,7 +410,7 @@ fn consensus_state(state: &State) -> QbftConsensusState {
     }
 }
 
-fn kind_of(client: &Client) -> u8 {
+fn kind_of(client: &QbftClient) -> u8 {
     match client.kind.as_str() {
         "qbft" => 0,
         "ibft2" => 1,
@@ -398,7 +418,7 @@ fn kind_of(client: &Client) -> u8 {
     }
 }
 
-fn trust_level_of(client: &Client) -> u8 {
+fn trust_level_of(client: &QbftClient) -> u8 {
     match client.trust_level.as_str() {
         "strict" => 0,
         "one-third" => 1,

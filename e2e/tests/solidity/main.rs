@@ -4,6 +4,7 @@
 //! two say that both sides agree, file by file and rule by rule.
 
 mod host;
+mod tendermint;
 mod vector;
 
 use host::{Host, Verdict};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use vector::{Expect, Vector};
 
 /// Folders of vectors whose rules stand in Solidity.
-const FOLDERS: [&str; 2] = ["light-clients/qbft/vectors", "light-clients/proofs/vectors"];
+const FOLDERS: [&str; 3] =
+    ["light-clients/qbft/vectors", "light-clients/proofs/vectors", "light-clients/tendermint/vectors"];
 
 #[test]
 fn solidity_gives_the_verdict_of_every_vector() {

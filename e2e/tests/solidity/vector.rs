@@ -18,8 +18,16 @@ pub(crate) struct Vector {
     pub(crate) expect: Expect,
 }
 
+/// The client that a vector is for, told by its fields.
 #[derive(Deserialize)]
-pub(crate) struct Client {
+#[serde(untagged)]
+pub(crate) enum Client {
+    Qbft(QbftClient),
+    Tendermint(TendermintClient),
+}
+
+#[derive(Deserialize)]
+pub(crate) struct QbftClient {
     pub(crate) kind: String,
     pub(crate) trust_level: String,
     pub(crate) router: String,
@@ -28,6 +36,28 @@ pub(crate) struct Client {
     pub(crate) clock_drift: u64,
     #[serde(default)]
     pub(crate) frozen: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TendermintClient {
+    pub(crate) chain_id: String,
+    pub(crate) trust_level: [u8; 2],
+    pub(crate) trusting_period: u64,
+    pub(crate) clock_drift: u64,
+    pub(crate) key_types: u8,
+    pub(crate) sm2_user_id: String,
+    pub(crate) tree_hash: String,
+    pub(crate) store_tree: String,
+    pub(crate) commitments: Commitments,
+    pub(crate) frozen: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Commitments {
+    Ibc { store: String },
+    Evm { store: String, router: String },
 }
 
 pub(crate) struct State {
