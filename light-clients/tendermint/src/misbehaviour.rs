@@ -34,6 +34,14 @@ pub struct Evidence {
     pub headers: [Certified; 2],
 }
 
+impl Evidence {
+    /// Puts evidence together, the header of the lower height first.
+    pub fn new(lower: StateAt, upper: Option<StateAt>, mut headers: [Certified; 2]) -> Self {
+        headers.sort_by_key(|certified| certified.header.height());
+        Self { lower, upper, headers }
+    }
+}
+
 impl Codec for Evidence {
     type Error = Error;
 

@@ -3,8 +3,11 @@
 
 mod support;
 
-use light_client::{Fault, FaultKind};
-use light_client_tendermint::{LightBlock, PublicKey, Tendermint, TreeHash, ValidatorSet, Vote, json, sign_bytes};
+use light_client::{Fault, FaultKind, LightClient, Trusted};
+use light_client_tendermint::{
+    ClientState, Evidence, LightBlock, PublicKey, StateAt, StoredState, Tendermint, TreeHash, ValidatorSet, Vote, json,
+    sign_bytes,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use support::{
@@ -164,6 +167,33 @@ fn a_chain_of_the_sm2_fork_is_followed_whatever_its_application_hash() {
     other.sm2 = light_client_crypto::Sm2::with_user_id(b"ALICE123@YAHOO.COM").unwrap();
     let found = CLIENT.verify_light_block(&other, &blocks[0], &blocks[1], blocks[1].header.time());
     assert_eq!(found.map_err(|error| error.rule()), Err("signature-invalid"));
+}
+
+/// The pairs that ibc-go froze a client by, put together from what a node answers, in either order.
+#[test]
+fn the_pairs_that_ibc_go_freezes_a_client_by_freeze_this_one() {
+    let capture = capture("cometbft-038-walk");
+    let read = |name: &Value| block(&capture["blocks"][name.as_str().unwrap()]).unwrap();
+    let state = |number: u64| read(&json!(number.to_string())).consensus_state().unwrap();
+    let stored = [5, 6].map(|number| StoredState { number, hash: state(number).hash() }).to_vec();
+    let client = ClientState::from_stored(parameters("lighter-1"), stored, false).unwrap();
+    let pairs = capture["misbehaviour"].as_array().unwrap();
+    assert_eq!(pairs.len(), 2);
+    for pair in pairs {
+        let at = |number: u64| StateAt { number, state: state(number) };
+        let (first, second) = (read(&pair["header_1"]), read(&pair["header_2"]));
+        for headers in [[&first, &second], [&second, &first]] {
+            let evidence = Evidence::new(at(5), Some(at(6)), headers.map(|block| block.certified().unwrap()));
+            let (lower, upper) = (state(5), state(6));
+            let height = |number| client.parameters().height(number);
+            let trusted = [
+                Trusted { height: height(5), client: &client, consensus: &lower },
+                Trusted { height: height(6), client: &client, consensus: &upper },
+            ];
+            let frozen = CLIENT.verify_misbehaviour(trusted, &evidence, first.header.time()).unwrap();
+            assert!(frozen.is_frozen(), "{}", pair["name"]);
+        }
+    }
 }
 
 #[test]

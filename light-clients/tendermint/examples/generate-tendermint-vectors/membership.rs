@@ -434,7 +434,7 @@ fn forms(store: &Store, case: &str) {
     bad("length", "another length before the child", step, &|path| *path.steps[0].prefix.last_mut().unwrap() = 0x21);
     bad("header-12-bytes", "height, size and version of twelve bytes", step, &|path| {
         let rest = path.steps[0].prefix.split_off(6 - 1);
-        path.steps[0].prefix = [&[2, 4][..], &[0x80; 8], &[0x81, 0x00], &rest].concat();
+        path.steps[0].prefix = [&[2, 0x84, 0x00][..], &[0x80; 8], &[0x02], &rest].concat();
     });
     bad("version-ten-bytes", "a version of ten bytes", leaf, &|path| {
         path.leaf_prefix = [&[0, 2][..], &[0x80; 9], &[1]].concat()
