@@ -120,7 +120,9 @@ async fn check_penniless(chain: &ChainConfig, evm: &EvmChain, report: &mut Repor
             let expected = format!("funds: gas costs {price} wei a unit");
             report.problem(&chain.file, key, expected, "0 wei: send funds to the account");
         }
-        Err(error) => report.problem(&chain.file, key, "a chain that tells its price of gas", Words(&error).to_string()),
+        Err(error) => {
+            report.problem(&chain.file, key, "a chain that tells its price of gas", Words(&error).to_string())
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use alloy_primitives::{Signature, TxKind, U256};
 use merchant::{issue, later, linked};
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::{Site, TestResult, run_well, until};
+use support::{Site, TestResult, run, run_well, until};
 
 /// Pays from an account that the chain funded at its start; its first transaction.
 async fn pay(port: u16, from: &DevKey, to: Address) -> TestResult {
@@ -43,6 +43,8 @@ fn impoverish(site: &Site) -> TestResult<Address> {
     run_well(site.path(), &["keys", "new", "poor", "--password-file", &password.to_string_lossy()])?;
     let file = "chains/devchain-b.toml";
     site.change(file, "signer = \"operator\"", "signer = \"poor\"")?;
+    let said = run_well(site.path(), &["check", "--online"])?;
+    assert!(said.contains("chain devchain-b: the signer has no funds and needs none: gas is free"), "{said}");
     site.change(file, "# gas_price_wei = 1_000", "gas_price_wei = 1_000")?;
     Ok(run_well(site.path(), &["keys", "address", "poor"])?.trim().parse()?)
 }
@@ -52,6 +54,10 @@ async fn without_funds_packets_wait_and_are_not_given_up() -> TestResult {
     let rich = DevKey::derive("rich", KeyRole::Account, 0);
     let (site, _chains, [a, b]) = linked(&["--fund", &rich.address().to_string()]).await?;
     let poor = impoverish(&site)?;
+    let check = run(site.path(), &["check", "--online"])?;
+    let said = String::from_utf8(check.stdout)?;
+    assert_eq!(check.status.code(), Some(3), "{said}");
+    assert!(said.contains("expected funds: gas costs 1000 wei a unit, found 0 wei"), "{said}");
     let receipt = issue(&a, 0).await?;
     let merchant = b.account.address();
     a.receipts.lock(&a.account, &a.client, &receipt.content, merchant, merchant, later(&a).await?).await?;
@@ -68,6 +74,7 @@ async fn without_funds_packets_wait_and_are_not_given_up() -> TestResult {
 
     // Somebody sends funds; nobody restarts or resumes anything.
     pay(site.ports[1], &rich, poor).await?;
+    run_well(site.path(), &["check", "--online"])?;
     until("the receipt arrives", Duration::from_secs(60), || async {
         Ok(b.receipts.record(abroad).await?.location == Location::Live)
     })
