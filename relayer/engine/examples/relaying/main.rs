@@ -25,7 +25,7 @@ use std::{
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(env::var("WT").map_or(2, |t| t.parse().unwrap()))
+        .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
