@@ -88,7 +88,10 @@ pub(super) fn consensus_kind(text: &str) -> Result<Kind, Stop> {
     match text.to_ascii_lowercase().as_str() {
         "qbft" => Ok(Kind::Qbft),
         "ibft2" | "ibft2.0" | "ibft-2" => Ok(Kind::Ibft2),
-        _ => Err(Stop::refused("consensus-unknown", format!("--consensus: expected qbft or ibft2, found {text}"))),
+        _ => Err(Stop::refused(
+            "consensus-unknown",
+            format!("--consensus: expected qbft, ibft2 or tendermint, found {text}"),
+        )),
     }
 }
 
@@ -123,7 +126,8 @@ pub(super) fn parameters(kind: Kind, trust_level: TrustLevel, period: u64, drift
 
 pub(super) fn verify(args: &HeaderArgs, verdict: &mut Verdict) -> Result<(), Stop> {
     let kind = consensus_kind(&args.consensus)?;
-    let trust_level = match args.trust_level.as_str() {
+    let named_level = args.trust_level.as_deref().unwrap_or("strict");
+    let trust_level = match named_level {
         "strict" => TrustLevel::Strict,
         "one-third" => TrustLevel::OneThird,
         other => {
@@ -137,7 +141,7 @@ pub(super) fn verify(args: &HeaderArgs, verdict: &mut Verdict) -> Result<(), Sto
     let drift = duration("--clock-drift", args.clock_drift.as_deref())?;
     let now = args.now.as_deref().map(seconds).transpose()?;
     verdict.note("consensus", args.consensus.as_str());
-    verdict.note("trust_level", args.trust_level.as_str());
+    verdict.note("trust_level", named_level);
 
     let trusted = TrustedState::read(&args.trusted, kind)?;
     verdict.note("trusted", trusted.describe());
@@ -193,7 +197,8 @@ fn may_be_same(trusted: &TrustedState, header: &Header<'_>) -> bool {
     }
 }
 
-fn duration(flag: &str, text: Option<&str>) -> Result<Option<u64>, Stop> {
+/// A duration in seconds, when one is given.
+pub(super) fn duration(flag: &str, text: Option<&str>) -> Result<Option<u64>, Stop> {
     let parse = |text| {
         duration_seconds(text).ok_or_else(|| {
             Stop::malformed("duration-malformed", format!("{flag}: expected a duration like 14d or 15s, found {text}"))

@@ -2,6 +2,7 @@
 
 use super::verdict::Stop;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::{fs::File, io::Read as _, path::Path};
 
@@ -29,7 +30,18 @@ pub(super) fn read(path: &Path) -> Result<Input, Stop> {
     }
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| unreadable("expected JSON, hexadecimal or base64, found bytes that are no text".to_owned()))?;
-    parse(text).ok_or_else(|| unreadable("expected JSON, hexadecimal or base64, found neither".to_owned()))
+    parse(text).ok_or_else(|| {
+        if is_json(text) {
+            let what = "expected numbers, texts and nesting within bounds, found JSON beyond them";
+            return Stop::malformed("json-out-of-bounds", format!("{}: {what}", path.display()));
+        }
+        unreadable("expected JSON, hexadecimal or base64, found neither".to_owned())
+    })
+}
+
+/// Whether the text is JSON, be it such as no value holds: a number beyond 10³⁰⁸, half a character, deeper than 128 levels.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text.trim_start_matches('\u{feff}').trim()).is_ok()
 }
 
 fn parse(text: &str) -> Option<Input> {

@@ -15,14 +15,15 @@ use light_client_proofs::{
     mpt, storage,
 };
 use serde_json::Value;
+use std::path::Path;
 
 const MALFORMED: &str = "proof-malformed";
 
 /// Accepts when the answer's account (or the slot named) is proven to be there, or with `--absent` not to be, and what
 /// the answer says of it agrees with what it proves.
-pub(super) fn verify(args: &ProofArgs, verdict: &mut Verdict) -> Result<(), Stop> {
+pub(super) fn verify(args: &ProofArgs, header: &Path, verdict: &mut Verdict) -> Result<(), Stop> {
     let slot = args.slot.as_deref().map(parse_slot).transpose()?;
-    let block = Block::read(&args.header)?;
+    let block = Block::read(header)?;
     let state = block.state()?;
     let root = StateRoot::new(state.state_root);
     verdict.note("height", state.height);

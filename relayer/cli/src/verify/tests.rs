@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 mod packets;
 mod proofs;
+mod store_proofs;
+mod tendermint;
 
 #[derive(Parser)]
 struct Line {
@@ -53,6 +55,10 @@ impl Desk {
             0 => assert_eq!((last, verdict["accepted"].as_bool()), ("accepted", Some(true))),
             1 => assert_eq!((Some(last), verdict["accepted"].as_bool()), (verdict["rule"].as_str(), Some(false))),
             2 => assert_eq!((last, verdict["verdict"].as_str()), ("unreadable", Some("unreadable"))),
+            3 => {
+                assert_eq!((Some(last), verdict["accepted"].as_bool()), (verdict["rule"].as_str(), Some(false)));
+                assert_eq!(verdict["verdict"], "not-enough-trust");
+            }
             other => panic!("exit status {other}"),
         }
         (status, verdict)
@@ -430,6 +436,7 @@ fn only_what_cannot_be_read_exits_with_2() {
         desk.put("odd", "0xabc"),
         desk.put("json", "{\"number\": "),
         desk.put("binary", [0xff, 0xfe, 0x00]),
+        desk.put("deep", "[".repeat(1000)),
     ];
     for file in &unreadable {
         assert_eq!(desk.header(file, &good, &[]).0, 2, "{file}");
@@ -448,6 +455,9 @@ fn only_what_cannot_be_read_exits_with_2() {
         ("[]", "block-malformed"),
         ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":null}", "block-malformed"),
         ("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000}}", "block-malformed"),
+        // Valid all the same, though no value holds it.
+        ("{\"number\":1e999}", "json-out-of-bounds"),
+        ("{\"number\":\"\\ud800\"}", "json-out-of-bounds"),
     ] {
         let file = desk.put("file", content);
         assert_eq!(refused(&desk.header(&good, &file, &[])), rule, "{content}");
@@ -458,6 +468,8 @@ fn only_what_cannot_be_read_exits_with_2() {
     assert_eq!(refused(&desk.header(&good, &cut, &[])), "header-malformed");
     let long = desk.put("long.hex", format!("{rlp}00"));
     assert_eq!(refused(&desk.header(&good, &long, &[])), "header-malformed");
+    let deep = desk.put("deep.json", "[".repeat(1000) + &"]".repeat(1000));
+    assert_eq!(refused(&desk.header(&good, &deep, &[])), "json-out-of-bounds");
     let huge = desk.put("huge.hex", "00".repeat(40_000));
     assert_eq!(refused(&desk.header(&good, &huge, &[])), "header-too-large");
 }

@@ -1,8 +1,11 @@
 //! Values within JSON and on the command line: numbers as numbers or text, hexadecimal in any case.
 
 use super::verdict::Stop;
+use light_client::Timestamp;
 use light_client_crypto::Address;
 use serde_json::{Map, Value};
+use std::time::Duration;
+use toml::value::{Datetime, Offset};
 
 /// The fields of a JSON object, with the rule that a wrong one breaks.
 #[derive(Clone, Copy)]
@@ -115,7 +118,12 @@ pub(super) fn hex_word(text: &str) -> Option<[u8; 32]> {
 
 /// Hexadecimal, `0x` or not, in any case.
 pub(super) fn hexadecimal(value: &Value) -> Option<Vec<u8>> {
-    let text = value.as_str()?.trim();
+    hexadecimal_text(value.as_str()?)
+}
+
+/// Hexadecimal, `0x` or not, in any case.
+pub(super) fn hexadecimal_text(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
     hex::decode(text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text)).ok()
 }
 
@@ -148,6 +156,42 @@ pub(super) fn duration_seconds(text: &str) -> Option<u64> {
         rest = tail.trim_start();
     }
     Some(total)
+}
+
+/// A moment: seconds since 1970 as [`number_text`] reads them, the same with up to nine decimals, or by RFC 3339.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Some(seconds) = number_text(text) {
+        return Some(Timestamp::from_unix_seconds(seconds));
+    }
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (seconds, nanos) = match text.split_once('.') {
+        Some((whole, decimals)) if is_digits(whole) && is_digits(decimals) => {
+            if !(1..=9).contains(&decimals.len()) {
+                return None;
+            }
+            (whole.parse().ok()?, format!("{decimals:0<9}").parse().ok()?)
+        }
+        _ => date_and_time(text)?,
+    };
+    Some(Timestamp::from_unix_seconds(seconds).saturating_add(Duration::from_nanos(nanos)))
+}
+
+/// Seconds since 1970, and nanoseconds, of a date and time with its offset.
+fn date_and_time(text: &str) -> Option<(u64, u64)> {
+    // TOML's dates are those of RFC 3339.
+    let Datetime { date: Some(date), time: Some(time), offset: Some(offset) } = text.parse().ok()? else { return None };
+    let (year, month, day) = (i64::from(date.year), i64::from(date.month), i64::from(date.day));
+    // Days since 1 March of the year 0, less those until 1970.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = 365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let ahead = match offset {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i64::from(minutes) * 60,
+    };
+    let clock = i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second);
+    Some((u64::try_from(days * 86_400 + clock - ahead).ok()?, time.nanosecond.into()))
 }
 
 /// `0x` and lower-case digits.
@@ -220,6 +264,38 @@ mod unit {
         }
         for text in ["x", "10", "1y", "-5s", "5 s", "99999999999999999999s"] {
             assert_eq!(duration_seconds(text), if text == "10" { Some(10) } else { None }, "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_have_three_forms() {
+        for text in [
+            "1795246421.817231013",
+            "2026-11-21T07:33:41.817231013Z",
+            "2026-11-21t07:33:41.817231013z",
+            "2026-11-21 15:33:41.817231013+08:00",
+        ] {
+            assert_eq!(moment(text), Some(Timestamp::from_unix_nanos(1_795_246_421_817_231_013)), "{text}");
+        }
+        for text in ["1709164800", "0x65dfc900", "1709164800.0", "2024-02-29T00:00:00Z", "2024-02-28T23:00:00-01:00"] {
+            assert_eq!(moment(text), Some(Timestamp::from_unix_seconds(1_709_164_800)), "{text}");
+        }
+        assert_eq!(moment("1970-01-01T00:00:00.5Z"), Some(Timestamp::from_unix_millis(500)));
+        assert_eq!(moment("9999-12-31T23:59:59Z"), Some(Timestamp::from_unix_seconds(253_402_300_799)));
+        for text in [
+            "soon",
+            "-1",
+            "1.",
+            "1.-5",
+            "1.0000000000",
+            "18446744073709551616.5",
+            "1969-12-31T23:59:59Z",
+            "2024-02-29",
+            "00:00:00",
+            "2024-02-29T00:00:00",
+            "2023-02-29T00:00:00Z",
+        ] {
+            assert_eq!(moment(text), None, "{text}");
         }
     }
 }

@@ -9,6 +9,8 @@ use std::io::{self, Write};
 pub(super) enum Stop {
     /// A rule is broken.
     Refused { rule: &'static str, kind: &'static str, message: String },
+    /// What is trusted is too far from what it is to bear out: something nearer may do.
+    TooFar { rule: &'static str, message: String },
     /// A file cannot be read, or is no text of a form that is known.
     Unreadable { message: String },
 }
@@ -64,6 +66,7 @@ impl Outcome {
             Self::Accepted => 0,
             Self::Stopped(Stop::Refused { .. }) => 1,
             Self::Stopped(Stop::Unreadable { .. }) => 2,
+            Self::Stopped(Stop::TooFar { .. }) => 3,
         }
     }
 }
@@ -94,6 +97,9 @@ impl Verdict {
             match outcome {
                 Outcome::Accepted => writeln!(out, "accepted")?,
                 Outcome::Stopped(Stop::Refused { rule, message, .. }) => writeln!(out, "refused: {message}\n{rule}")?,
+                Outcome::Stopped(Stop::TooFar { rule, message }) => {
+                    writeln!(out, "not enough trust, try a nearer height: {message}\n{rule}")?;
+                }
                 Outcome::Stopped(Stop::Unreadable { message }) => writeln!(out, "{message}\nunreadable")?,
             }
         }
@@ -107,6 +113,10 @@ impl Verdict {
             Outcome::Accepted => json!({"accepted": true, "verdict": "accepted", "values": values}),
             Outcome::Stopped(Stop::Refused { rule, kind, message }) => json!({
                 "accepted": false, "verdict": "refused", "rule": rule, "kind": kind, "message": message, "values": values,
+            }),
+            Outcome::Stopped(Stop::TooFar { rule, message }) => json!({
+                "accepted": false, "verdict": "not-enough-trust", "rule": rule, "kind": "insufficient-trust",
+                "message": message, "values": values,
             }),
             Outcome::Stopped(Stop::Unreadable { message }) => json!({
                 "accepted": false, "verdict": "unreadable", "message": message, "values": values,
