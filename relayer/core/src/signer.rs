@@ -317,8 +317,11 @@ impl SignerMachine {
         if may_wait && self.now.millis_since(since) < self.limits.hold_millis {
             return actions;
         }
-        let mut all = vec![SignerAction::Persist(self.unwritten())];
-        all.extend(actions);
+        // The paths first: how their batches ended is told once, and must not be lost when the store fails.
+        let (mut all, rest): (Vec<_>, Vec<_>) =
+            actions.into_iter().partition(|action| matches!(action, SignerAction::Finish(..)));
+        all.push(SignerAction::Persist(self.unwritten()));
+        all.extend(rest);
         all
     }
 

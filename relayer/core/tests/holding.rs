@@ -2,8 +2,8 @@
 
 use light_client::{Height, Packet, Payload, Sequence, Status, Timestamp};
 use relayer_core::{
-    Action, Direction, End, Event, Head, HostedClient, Item, Limits, Observed, PacketState, PathMachine, PathStart,
-    Prepared, Purpose, Step, Submission, Trusted, UnixMillis, Write,
+    Action, BatchOutcome, Direction, End, Event, Head, HostedClient, Item, Limits, Observed, PacketState, PathMachine,
+    PathStart, Prepared, Purpose, Question, Step, Submission, Trusted, UnixMillis, Write,
 };
 
 const NOW: u64 = 1_700_000_000_000;
@@ -173,4 +173,35 @@ fn a_packet_in_a_remembered_batch_is_not_put_into_another() {
     let (_, items) = prepare(&machine.handle(sent(2), at(1))).expect("the other one can be tried");
     let sequences: Vec<u64> = items.iter().map(|(item, _)| item.sequence.get()).collect();
     assert_eq!(sequences, [2]);
+}
+
+#[test]
+fn what_a_remembered_batch_delivered_is_not_what_a_node_tells_afterwards() {
+    let sequence = Sequence::FIRST;
+    let item = Item { direction: Direction::AToB, sequence, step: Step::Receive };
+    let purpose = Purpose { path: "a-b".parse().unwrap(), host: End::B, batch: 4, update: None, items: vec![item] };
+    let mut machine = machine(PathStart { open: vec![purpose], ..PathStart::default() });
+    ready(&mut machine);
+    // Perhaps false: nothing of it was proven in this process.
+    machine.handle(sent(1), at(1));
+    let outcome = BatchOutcome::Included { height: Height::new(10), success: true, failed: Vec::new() };
+    machine.handle(Event::Finished { host: End::B, batch: 4, outcome }, at(2));
+    let answers = vec![(Question::NoReceipt(Direction::AToB, sequence), false)];
+    let looked = Event::Looked { end: End::B, height: Height::new(10), time: trusted(10).time, answers };
+    machine.handle(looked, at(3));
+    let row = machine.row(Direction::AToB, sequence).expect("it is not settled");
+    assert_eq!(row.state, PacketState::Announced, "a packet receipt says that something arrived, and not what");
+}
+
+#[test]
+fn a_packet_in_a_remembered_batch_is_no_gap() {
+    let sequence = Sequence::FIRST;
+    let item = Item { direction: Direction::AToB, sequence, step: Step::Receive };
+    let purpose = Purpose { path: "a-b".parse().unwrap(), host: End::B, batch: 4, update: None, items: vec![item] };
+    let mut machine = machine(PathStart { open: vec![purpose], cursors: [Height::new(10); 2], ..PathStart::default() });
+    ready(&mut machine);
+    let answers = vec![(Question::NextSequence(Direction::AToB, 3), true)];
+    machine.handle(Event::Looked { end: End::A, height: Height::new(10), time: trusted(10).time, answers }, at(1));
+    assert!(machine.row(Direction::AToB, sequence).is_none());
+    assert!(machine.row(Direction::AToB, Sequence::try_from(2).unwrap()).is_some(), "the other one is looked for");
 }

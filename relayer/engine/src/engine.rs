@@ -101,6 +101,7 @@ impl Engine {
                     heads: [head_a, head_b],
                     signers: [signer_a, signer_b],
                     stop: stopped.clone(),
+                    last_batch: 0,
                 });
             }
         }

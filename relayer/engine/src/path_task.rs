@@ -44,6 +44,8 @@ pub(crate) struct PathTask {
     /// The signers of `a` and `b`.
     pub(crate) signers: [(SignerId, mpsc::Sender<SignerEvent>); 2],
     pub(crate) stop: watch::Receiver<bool>,
+    /// The last batch number given out in this process.
+    pub(crate) last_batch: u64,
 }
 
 impl PathTask {
@@ -134,6 +136,7 @@ impl PathTask {
                     tracing::trace!(path = %id, ?event, "event");
                 }
                 let actions = machine.handle(event, self.context.shared.now());
+                self.last_batch = machine.last_batch();
                 for action in actions {
                     changed = true;
                     self.start(action, &guard, &mut running, &mut tasks).await?;
@@ -156,6 +159,7 @@ impl PathTask {
                 view.clone_from(&ends(path, end).0.bootstrap);
             }
         }
+        start.last_batch = start.last_batch.max(self.last_batch);
         let clients = [path.a.client.clone(), path.b.client.clone()];
         Ok(PathMachine::new(path.id.clone(), clients, self.limits.clone(), self.seed, start, self.now()))
     }

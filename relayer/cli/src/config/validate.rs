@@ -169,7 +169,8 @@ fn limits(limits: &relayer_core::Limits, found: &mut Problems<'_>) {
     within("look_packets", limits.look_packets.into(), 1, 10_000);
     within("missing_packets", limits.missing_packets.into(), 1, 10_000);
     within("announced_packets", limits.announced_packets.into(), 100, 1_000_000);
-    within("hold_millis", limits.hold_millis, 0, 10_000);
+    // Less than after what time a path that failed starts again: what it then reads is what was.
+    within("hold_millis", limits.hold_millis, 0, 400);
     within("back_off_first_millis", limits.back_off_first_millis, 1, limits.back_off_last_millis.max(1));
     within("back_off_last_millis", limits.back_off_last_millis, 1, 86_400_000);
     within("event_patience_millis", limits.event_patience_millis, 1, 3_600_000);

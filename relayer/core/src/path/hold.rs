@@ -51,7 +51,9 @@ impl PathMachine {
         self.held.counted = self.writes.len();
         let waited = self.now.millis_since(since) >= self.limits.hold_millis;
         let much = self.writes.len() + self.dirty.len() >= HELD_CHANGES || self.held.bytes >= HELD_BYTES;
-        if !(waited || much) {
+        // A batch looks in the store for what is not in memory any more.
+        let needed = std::mem::take(&mut self.recent.evicted);
+        if !(waited || much || needed) {
             return actions;
         }
         let mut all = vec![Action::Persist(self.unwritten())];
@@ -104,6 +106,8 @@ pub(super) struct Recent {
     order: BTreeMap<u64, (Direction, Sequence)>,
     next: u64,
     bytes: usize,
+    /// Whether something made room since this was last asked.
+    evicted: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -156,6 +160,7 @@ impl Recent {
             let Some((_, (direction, sequence))) = self.order.first_key_value() else { return };
             let (direction, sequence) = (*direction, *sequence);
             self.forget(direction, sequence);
+            self.evicted = true;
         }
     }
 }
@@ -181,7 +186,9 @@ mod tests {
         assert!(holds(&recent, 1));
         // Told once more: now it is the second that goes first.
         acknowledgement(&mut recent, 1, 2);
+        assert!(!recent.evicted);
         acknowledgement(&mut recent, packets + 1, 1);
+        assert!(recent.evicted, "what is held back is written then");
         assert!(holds(&recent, 1) && !holds(&recent, 2) && holds(&recent, 3));
         acknowledgement(&mut recent, packets + 2, RECENT_BYTES);
         assert_eq!((recent.told.len(), recent.order.len()), (1, 1), "by bytes too, but never what was told last");

@@ -299,7 +299,8 @@ impl PathMachine {
         height: Height,
         time: Timestamp,
     ) {
-        let (now, destination) = (self.now, self.head_height(direction.destination()));
+        let heads = End::BOTH.map(|end| self.head_height(end));
+        let (now, destination) = (self.now, heads[end_index(direction.destination())]);
         let Some(entry) = self.directions[index(direction)].rows.get_mut(&sequence) else { return };
         let early = height < entry.look_at && !entry.is_overdue(now, &self.limits);
         if early || entry.look != Look::Destination {
@@ -312,6 +313,12 @@ impl PathMachine {
             (false, Some(_)) => {
                 self.step_done(item, height);
                 self.settle(direction, sequence, PacketState::Acknowledged, height);
+            }
+            // Something of this number arrived. Whether it is what was told shows on the source.
+            (false, None) if entry.row.state == PacketState::Announced => {
+                let source = heads[end_index(direction.source())];
+                entry.want_look(Look::Source, source);
+                entry.row.next_try = now;
             }
             (false, None) => {
                 if self.advance(direction, sequence, PacketState::Delivered) {

@@ -253,6 +253,12 @@ impl PathMachine {
         self.flush()
     }
 
+    /// The last batch number given out. Whoever starts again from the store goes on from there: a batch may still wait for
+    /// its signer, who alone stores the number.
+    pub fn last_batch(&self) -> u64 {
+        self.last_batch
+    }
+
     /// What was planned is moved with the clock, so that everything waits as long as it was to wait.
     fn clock_was_set_back(&mut self, millis: u64) {
         self.held.move_back(millis);

@@ -10,7 +10,7 @@ use crate::{
     Write,
 };
 use light_client::{Height, Packet, Sequence, Status};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A packet told of this many blocks behind the head is history: it is looked at before it is tried.
 const LIVE_BLOCKS: u64 = 16;
@@ -283,6 +283,14 @@ impl PathMachine {
         if cursor < height {
             return;
         }
+        // Under way already, though nobody told of them yet.
+        let open = |(host, number): &(End, u64)| self.ends[super::end_index(*host)].flights.contains_key(number);
+        let untold: BTreeSet<Sequence> = self
+            .untold
+            .iter()
+            .filter(|((of, _), batch)| *of == direction && open(batch))
+            .map(|((_, sequence), _)| *sequence)
+            .collect();
         let state = self.direction(direction);
         let missing = state.rows.values().filter(|entry| entry.row.state == PacketState::Missing).count();
         let mut room = limit.saturating_sub(missing);
@@ -292,6 +300,7 @@ impl PathMachine {
             if let Ok(sequence) = Sequence::try_from(number)
                 && !state.known.contains(number)
                 && !state.rows.contains_key(&sequence)
+                && !untold.contains(&sequence)
             {
                 recount(&mut state.counts, None, Some(PacketState::Missing));
                 state.rows.insert(sequence, Entry::new(PacketRow::missing(sequence, now)));

@@ -110,6 +110,27 @@ fn how_a_nonce_ended_waits_for_the_next_write_or_for_its_time() {
 }
 
 #[test]
+fn how_a_batch_ended_is_told_before_anything_is_written() {
+    // When the store fails the rest of the list is dropped, and nobody would answer for the batch any more.
+    let mut machine = machine(None);
+    machine.handle(SignerEvent::Nonces { next_final: 0, balance: 1 }, UnixMillis::new(0));
+    machine.handle(submission("p", 1), UnixMillis::new(0));
+    let bid = Bid::Legacy { gas_price: 1 };
+    let signed = SignerEvent::Signed { nonce: 0, hash: [1; 32], raw: vec![1], bid, gas_limit: 1 };
+    machine.handle(signed, UnixMillis::new(1));
+    machine.handle(submission("p", 2), UnixMillis::new(2));
+    let outcome =
+        TransactionOutcome::Included { height: Height::new(1), success: true, gas_used: 1, failed: Vec::new() };
+    machine.handle(SignerEvent::Outcome(0, 1, outcome), UnixMillis::new(300));
+    let later = UnixMillis::new(300 + Limits::default().hold_millis);
+    let actions = machine.handle(SignerEvent::Failed(SignerTask::Sign(1), Failure::Transient), later);
+    let position = |wanted: fn(&SignerAction) -> bool| actions.iter().position(wanted);
+    let told = position(|action| matches!(action, SignerAction::Finish(..)));
+    let written = position(|action| matches!(action, SignerAction::Persist(_)));
+    assert!(told.is_some() && written.is_some() && told < written, "{actions:?}");
+}
+
+#[test]
 fn paths_take_turns() {
     let mut machine = machine(None);
     for batch in 1..=3 {
