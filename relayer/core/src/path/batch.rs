@@ -191,11 +191,10 @@ impl PathMachine {
         }
         let state = self.end(host);
         state.batch_packets = state.batch_packets.saturating_mul(2).min(limits.batch_packets.max(1));
-        let flight = Flight { calls: prepared.calls.clone(), update, withdrawn: false };
-        state.flights.insert(batch, flight);
+        let Prepared { messages, calls, evidence, .. } = prepared;
+        state.flights.insert(batch, Flight { calls, update, withdrawn: false });
         let path = self.id.clone();
         let purpose = Purpose { path, host, batch, update, items: carried };
-        let Prepared { messages, evidence, .. } = prepared;
         self.actions.push(Action::Submit(Submission { purpose, messages, evidence }));
     }
 
