@@ -2,7 +2,7 @@ use crate::{
     ClientParams, EndpointReport, EvmAccount, EvmConfig, EvmReader, EvmWriter, Governance, Key, QbftProver,
     header::RawHeader,
     receipts::Receipts,
-    rpc::Pool,
+    rpc::{ChainQuestion, Pool, quantity},
     writer::fees::{self, Market},
 };
 use adapter::AdapterError;
@@ -28,7 +28,7 @@ impl EvmChain {
     /// [`AdapterError::Config`] when an endpoint's URL is none, or one of them is of another chain;
     /// [`AdapterError::Unavailable`] when none of them answers.
     pub async fn connect(config: EvmConfig) -> Result<Self, AdapterError> {
-        let pool = Pool::connect(config.chain_id, &config.endpoints, config.limits).await?;
+        let pool = Pool::connect(chain_question(config.chain_id), &config.endpoints, config.limits).await?;
         Ok(Self(Arc::new(Shared { config, pool })))
     }
 
@@ -104,5 +104,15 @@ impl EvmChain {
     /// [`AdapterError::Config`] when no Router is configured.
     pub fn writer(&self, key: Key) -> Result<EvmWriter, AdapterError> {
         Ok(EvmWriter::new(Arc::clone(&self.0), self.0.config.router()?, key))
+    }
+}
+
+/// Source: EIP-695.
+fn chain_question(chain_id: u64) -> ChainQuestion {
+    ChainQuestion {
+        method: "eth_chainId",
+        params: json!([]),
+        read: |answer| quantity("chain id", answer).map(|id| id.to_string()),
+        expected: chain_id.to_string(),
     }
 }

@@ -16,7 +16,6 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `rpc` | the bounded JSON-RPC client, endpoints and their scores |
 //! | `abi` | calls, events and errors of the contracts, from the committed artefacts |
 //! | `header`, `logs` | what nodes say of blocks and events, checked for what can be checked alone |
 //! | `reader`, `writer`, `prover` | the three traits of `adapter` |
@@ -38,11 +37,13 @@ mod logs;
 mod prover;
 mod reader;
 pub mod receipts;
-mod rpc;
 mod writer;
+
+use adapter_json_rpc as rpc;
 
 pub use abi::artefact::{Artefact, ImmutableError};
 pub use account::{Deployed, EvmAccount};
+pub use adapter_json_rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
 pub use alloy_primitives::Address;
 pub use chain::EvmChain;
 pub use config::{Consensus, EvmConfig, FeePolicy};
@@ -55,5 +56,4 @@ pub use light_client_qbft::TrustLevel;
 pub use logs::Log;
 pub use prover::{ClientParams, QbftProver};
 pub use reader::EvmReader;
-pub use rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
 pub use writer::{EvmWriter, TransactionReceipt};

@@ -24,13 +24,14 @@ pub(crate) struct Graph {
 /// The dependencies within the workspace that a crate may have. A crate that is in no row may have none.
 ///
 /// `*` stands for one name: `adapter-*` is a chain's adapter, `light-client-*` a consensus.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("light-client", &[]),
     ("light-client-crypto", &["light-client"]),
     ("light-client-proofs", &["light-client", "light-client-crypto"]),
     ("light-client-*", &["light-client", "light-client-crypto", "light-client-proofs"]),
     ("adapter", &["light-client"]),
-    ("adapter-*", &["adapter", "light-client", "light-client-*"]),
+    ("adapter-json-rpc", &["adapter"]),
+    ("adapter-*", &["adapter", "adapter-json-rpc", "light-client", "light-client-*"]),
     ("relayer-core", &["light-client"]),
     ("relayer-store", &["light-client", "relayer-core"]),
     ("relayer-engine", &["adapter", "light-client", "relayer-core", "relayer-store"]),
@@ -89,7 +90,7 @@ const ONLY_IN: [(&str, &[&str]); 8] = [
     ("ethers-core", &["adapter-evm"]),
     ("ethers-signers", &["adapter-evm"]),
     // The binary asks its own daemon for `status`; everything said to a chain goes through the adapter.
-    ("reqwest", &["adapter-evm", "lighterman"]),
+    ("reqwest", &["adapter-json-rpc", "lighterman"]),
     ("revm", &["adapter-devchain"]),
     ("sqlx", &["relayer-store"]),
 ];

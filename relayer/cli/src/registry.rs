@@ -59,5 +59,5 @@ fn endpoint(chain: &ChainConfig, index: usize, endpoint: &Endpoint) -> Result<En
             source,
         })?),
     };
-    Ok(EndpointConfig { url, authorities_pem })
+    Ok(EndpointConfig { authorities_pem, ..EndpointConfig::new(url) })
 }

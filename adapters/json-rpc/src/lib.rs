@@ -10,21 +10,35 @@ mod fields;
 mod pool;
 mod score;
 
-pub use error::RpcError;
-pub use pool::EndpointReport;
+pub use endpoint::{Endpoint, Request};
+pub use error::{RpcError, printable};
+pub use fields::{Fields, array, big_quantity, bytes, fixed, hex_data, quantity};
+pub use pool::{EndpointReport, Pool};
 
-pub(crate) use endpoint::{Endpoint, Request};
-pub(crate) use fields::{Fields, array, big_quantity, bytes, fixed, hex_data, quantity};
-pub(crate) use pool::Pool;
-
+use serde_json::Value;
 use std::{fmt, time::Duration};
 
 /// The greatest number of calls in one batch request; longer lists go in several.
-pub(crate) const MAX_BATCH_CALLS: usize = 100;
+pub const MAX_BATCH_CALLS: usize = 100;
 /// The greatest number of characters kept of a text that a node sent, in errors.
-pub(crate) const MAX_NODE_TEXT_CHARS: usize = 300;
+pub const MAX_NODE_TEXT_CHARS: usize = 300;
 /// The greatest number of endpoints of one chain.
-pub(crate) const MAX_ENDPOINTS: usize = 16;
+pub const MAX_ENDPOINTS: usize = 16;
+/// The greatest number of headers that are sent with each request besides HTTP's own.
+pub const MAX_HEADERS: usize = 16;
+
+/// How a node is asked which chain it is of: once before it is first used, and again after it has failed.
+#[derive(Clone, Debug)]
+pub struct ChainQuestion {
+    /// The method.
+    pub method: &'static str,
+    /// Its parameters.
+    pub params: Value,
+    /// Reads the chain's id out of the answer.
+    pub read: fn(&Value) -> Result<String, RpcError>,
+    /// The id that the answer must have.
+    pub expected: String,
+}
 
 /// Where a node answers JSON-RPC. The URL may hold credentials and is never printed.
 #[derive(Clone)]
@@ -33,12 +47,14 @@ pub struct EndpointConfig {
     pub url: String,
     /// Certificates (PEM) of private authorities that are trusted besides the public ones.
     pub authorities_pem: Option<Vec<u8>>,
+    /// Headers that a gateway asks for, name and value; values may be keys and are never printed.
+    pub headers: Vec<(String, String)>,
 }
 
 impl EndpointConfig {
-    /// An endpoint without private authorities.
+    /// An endpoint without private authorities and headers.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), authorities_pem: None }
+        Self { url: url.into(), authorities_pem: None, headers: Vec::new() }
     }
 }
 

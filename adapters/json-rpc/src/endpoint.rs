@@ -1,11 +1,12 @@
-use super::{
-    EndpointConfig, MAX_BATCH_CALLS, RpcError, RpcLimits,
-    error::printable,
-    fields::{self, quantity},
+use crate::{
+    ChainQuestion, EndpointConfig, MAX_BATCH_CALLS, MAX_HEADERS, RpcError, RpcLimits, error::printable, fields,
     score::Score,
 };
 use adapter::AdapterError;
-use reqwest::Url;
+use reqwest::{
+    Url,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use std::{
@@ -24,25 +25,28 @@ const MAX_JSON_VALUES: usize = 500_000;
 const MAX_RESERVED_BYTES: usize = 256 * 1024;
 
 /// One call of a batch.
-pub(crate) struct Request {
-    pub(crate) method: &'static str,
-    pub(crate) params: Value,
+pub struct Request {
+    /// Its name.
+    pub method: &'static str,
+    /// Its parameters.
+    pub params: Value,
 }
 
 impl Request {
-    pub(crate) fn new(method: &'static str, params: Value) -> Self {
+    /// One call.
+    pub fn new(method: &'static str, params: Value) -> Self {
         Self { method, params }
     }
 }
 
 /// One node of the chain.
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     label: String,
     url: Url,
     http: reqwest::Client,
     limits: RpcLimits,
     permits: Semaphore,
-    chain_id: u64,
+    chain: Arc<ChainQuestion>,
     // Whether the node was seen to be of the chain since it last failed: another may answer at the same address then.
     chain_checked: AtomicBool,
     next_id: AtomicU64,
@@ -52,10 +56,10 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// # Errors
     /// [`AdapterError::Config`] when the URL or the certificates cannot be used.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &EndpointConfig,
         index: usize,
-        chain_id: u64,
+        chain: Arc<ChainQuestion>,
         limits: RpcLimits,
     ) -> Result<Self, AdapterError> {
         let bad = |expected: &str, found: String| AdapterError::Config {
@@ -68,7 +72,8 @@ impl Endpoint {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(bad("an http or https url", format!("scheme {:?}", url.scheme())));
         }
-        let http = http_client(config.authorities_pem.as_deref(), limits)
+        let headers = header_map(&config.headers).map_err(|found| bad("headers that can be sent", found))?;
+        let http = http_client(config.authorities_pem.as_deref(), headers, limits)
             .map_err(|found| bad("certificates that can be used", found))?;
         Ok(Self {
             label: format!("#{index} {}", label_of(&config.url)),
@@ -76,7 +81,7 @@ impl Endpoint {
             http,
             limits,
             permits: Semaphore::new(limits.max_concurrent_requests.max(1)),
-            chain_id,
+            chain,
             chain_checked: AtomicBool::new(false),
             next_id: AtomicU64::new(1),
             score: Mutex::new(Score::new()),
@@ -84,21 +89,21 @@ impl Endpoint {
     }
 
     /// What the endpoint is called in errors and logs: its number and host, never its path or credentials.
-    pub(crate) fn label(&self) -> &str {
+    pub fn label(&self) -> &str {
         &self.label
     }
 
     /// The longest answer that is read, in bytes.
-    pub(crate) const fn max_answer_bytes(&self) -> usize {
+    pub const fn max_answer_bytes(&self) -> usize {
         self.limits.max_answer_bytes
     }
 
-    pub(super) fn score(&self) -> MutexGuard<'_, Score> {
+    pub(crate) fn score(&self) -> MutexGuard<'_, Score> {
         self.score.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a head that the endpoint has shown.
-    pub(crate) fn saw_head(&self, number: u64) {
+    pub fn saw_head(&self, number: u64) {
         self.score().saw_head(number, Instant::now());
     }
 
@@ -106,7 +111,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// See [`RpcError`]; [`RpcError::Node`] is the node's own refusal.
-    pub(crate) async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
+    pub async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
         self.in_time(async {
             self.check_chain().await?;
             self.call_unchecked(method, params).await
@@ -118,7 +123,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// As [`Endpoint::call`]; [`RpcError::Malformed`] when the answer has another form than `T`.
-    pub(crate) async fn call_for<T: DeserializeOwned>(
+    pub async fn call_for<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: Value,
@@ -138,7 +143,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// See [`RpcError`].
-    pub(crate) async fn batch(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
+    pub async fn batch(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut requests = requests.into_iter().peekable();
         while requests.peek().is_some() {
@@ -155,11 +160,11 @@ impl Endpoint {
     }
 
     /// Asks for the node's chain, unless it has been seen since the node last failed.
-    pub(super) async fn confirm_chain(&self) -> Result<(), RpcError> {
+    pub(crate) async fn confirm_chain(&self) -> Result<(), RpcError> {
         self.in_time(self.check_chain()).await
     }
 
-    pub(super) fn doubt_chain(&self) {
+    pub(crate) fn doubt_chain(&self) {
         self.chain_checked.store(false, Ordering::Release);
     }
 
@@ -179,10 +184,10 @@ impl Endpoint {
         if self.chain_checked.load(Ordering::Acquire) {
             return Ok(());
         }
-        let answer = self.call_unchecked("eth_chainId", json!([])).await?;
-        let found = quantity("chain id", &answer)?;
-        if found != self.chain_id {
-            return Err(RpcError::WrongChain { expected: self.chain_id, found });
+        let ChainQuestion { method, params, read, expected } = &*self.chain;
+        let found = read(&self.call_unchecked(method, params.clone()).await?)?;
+        if found != *expected {
+            return Err(RpcError::WrongChain { expected: expected.clone(), found });
         }
         self.chain_checked.store(true, Ordering::Release);
         Ok(())
@@ -346,7 +351,7 @@ fn refusal(members: &Map<String, Value>) -> Result<(), RpcError> {
 const MAX_ERROR_DATA_BYTES: usize = 64 * 1024;
 
 /// Scheme, host and port of a URL; nothing of its credentials, path or query.
-pub(super) fn label_of(url: &str) -> String {
+pub(crate) fn label_of(url: &str) -> String {
     match Url::parse(url) {
         Ok(url) => {
             let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -356,7 +361,29 @@ pub(super) fn label_of(url: &str) -> String {
     }
 }
 
-fn http_client(authorities_pem: Option<&[u8]>, limits: RpcLimits) -> Result<reqwest::Client, String> {
+/// Header values may be keys: they are marked so that nothing prints them, and errors name the header only.
+fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
+    if headers.len() > MAX_HEADERS {
+        return Err(format!("{} headers, more than {MAX_HEADERS}", headers.len()));
+    }
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let known = HeaderName::try_from(name.as_str()).map_err(|_| format!("a header called {name:?}"))?;
+        let mut value =
+            HeaderValue::from_str(value).map_err(|_| format!("a value of {name:?} that no header can have"))?;
+        value.set_sensitive(true);
+        if map.insert(known, value).is_some() {
+            return Err(format!("two values of {name:?}"));
+        }
+    }
+    Ok(map)
+}
+
+fn http_client(
+    authorities_pem: Option<&[u8]>,
+    headers: HeaderMap,
+    limits: RpcLimits,
+) -> Result<reqwest::Client, String> {
     use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
     let mut roots = rustls::RootCertStore::empty();
@@ -373,6 +400,7 @@ fn http_client(authorities_pem: Option<&[u8]>, limits: RpcLimits) -> Result<reqw
         .with_no_client_auth();
     reqwest::Client::builder()
         .use_preconfigured_tls(tls)
+        .default_headers(headers)
         // A node that redirects sends the request, and any key in it, to somebody else.
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -380,4 +408,27 @@ fn http_client(authorities_pem: Option<&[u8]>, limits: RpcLimits) -> Result<reqw
         .pool_max_idle_per_host(limits.max_concurrent_requests.max(1))
         .build()
         .map_err(|e| e.without_url().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_bounded_and_never_printed() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let map = header_map(&[pair("x-api-key", "secret")]).unwrap();
+        assert_eq!(map.get("x-api-key").unwrap(), "secret");
+        assert!(!format!("{map:?}").contains("secret"));
+        let bad = [
+            vec![pair("x api key", "secret")],
+            vec![pair("x-api-key", "sec\nret")],
+            vec![pair("a", "secret"), pair("A", "other")],
+            vec![pair("a", "secret"); MAX_HEADERS + 1],
+        ];
+        for headers in bad {
+            let error = header_map(&headers).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
 }

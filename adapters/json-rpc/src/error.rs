@@ -1,4 +1,4 @@
-use super::MAX_NODE_TEXT_CHARS;
+use crate::MAX_NODE_TEXT_CHARS;
 use adapter::AdapterError;
 
 /// Why an endpoint gave no usable answer.
@@ -84,9 +84,9 @@ pub enum RpcError {
     #[error("chain id: expected {expected}, found {found}")]
     WrongChain {
         /// As configured.
-        expected: u64,
+        expected: String,
         /// As the node says.
-        found: u64,
+        found: String,
     },
     /// The node refused or failed, and said so.
     #[error("node error {code}: {message}")]
@@ -105,7 +105,7 @@ impl RpcError {
     /// does not know the method, or lacks the state.
     ///
     /// Source: EIP-1474, "Error codes"; the codes of HTTP are used by providers that limit rates.
-    pub(crate) fn is_the_nodes_own(&self) -> bool {
+    pub fn is_the_nodes_own(&self) -> bool {
         match self {
             Self::Node { data: Some(_), .. } => false,
             Self::Node { code, .. } => {
@@ -116,7 +116,7 @@ impl RpcError {
     }
 
     /// As the relayer sees it, when the node was asked for something that it ought to have.
-    pub(crate) fn into_adapter(self, endpoint: &str, operation: &'static str) -> AdapterError {
+    pub fn into_adapter(self, endpoint: &str, operation: &'static str) -> AdapterError {
         let inconsistent = |field, expected: String, found: String| AdapterError::Inconsistent {
             endpoint: endpoint.to_owned(),
             field,
@@ -127,7 +127,7 @@ impl RpcError {
             Self::WrongChain { expected, found } => AdapterError::Config {
                 key: "chain_id",
                 expected: format!("the chain id of {endpoint}, {found}"),
-                found: expected.to_string(),
+                found: expected,
             },
             Self::Shape { field, expected, found } => inconsistent(field, expected.to_owned(), found),
             Self::WrongId { expected, found } => inconsistent("id", expected.to_string(), found),
@@ -144,7 +144,7 @@ impl RpcError {
 }
 
 /// A node's words made safe to print: one line, no control characters, cut.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut clean: String =
         text.chars().take(MAX_NODE_TEXT_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MAX_NODE_TEXT_CHARS).is_some() {

@@ -1,43 +1,70 @@
-use super::{RpcError, error::printable};
+use crate::{RpcError, error::printable};
 use alloy_primitives::hex;
 use serde_json::{Map, Value};
 
 /// The members of a JSON object that a node sent, each read by the form it must have.
-pub(crate) struct Fields<'a>(&'a Map<String, Value>);
+pub struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
-    pub(crate) fn of(field: &'static str, value: &'a Value) -> Result<Self, RpcError> {
+    /// The members of a value called `field` in errors.
+    ///
+    /// # Errors
+    /// [`RpcError::Shape`] when it is no object.
+    pub fn of(field: &'static str, value: &'a Value) -> Result<Self, RpcError> {
         value.as_object().map(Self).ok_or_else(|| shape(field, "an object", value))
     }
 
     /// `None` when it is missing or null.
-    pub(crate) fn optional(&self, field: &str) -> Option<&'a Value> {
+    pub fn optional(&self, field: &str) -> Option<&'a Value> {
         self.0.get(field).filter(|value| !value.is_null())
     }
 
-    pub(crate) fn required(&self, field: &'static str) -> Result<&'a Value, RpcError> {
+    /// What must be there.
+    ///
+    /// # Errors
+    /// [`RpcError::Shape`] when it is missing or null.
+    pub fn required(&self, field: &'static str) -> Result<&'a Value, RpcError> {
         self.optional(field).ok_or(RpcError::Shape { field, expected: "a value", found: "nothing".to_owned() })
     }
 
-    pub(crate) fn quantity(&self, field: &'static str) -> Result<u64, RpcError> {
+    /// As [`quantity`].
+    ///
+    /// # Errors
+    /// [`RpcError::Shape`] when it is missing or has another form.
+    pub fn quantity(&self, field: &'static str) -> Result<u64, RpcError> {
         quantity(field, self.required(field)?)
     }
 
-    pub(crate) fn fixed<const N: usize>(&self, field: &'static str) -> Result<[u8; N], RpcError> {
+    /// As [`fixed`].
+    ///
+    /// # Errors
+    /// [`RpcError::Shape`] when it is missing or has another form.
+    pub fn fixed<const N: usize>(&self, field: &'static str) -> Result<[u8; N], RpcError> {
         fixed(field, self.required(field)?)
     }
 
-    pub(crate) fn bytes(&self, field: &'static str, max: usize) -> Result<Vec<u8>, RpcError> {
+    /// As [`bytes`].
+    ///
+    /// # Errors
+    /// [`RpcError::Shape`] when it is missing, has another form or is longer.
+    pub fn bytes(&self, field: &'static str, max: usize) -> Result<Vec<u8>, RpcError> {
         bytes(field, self.required(field)?, max)
     }
 
-    pub(crate) fn array(&self, field: &'static str, max: usize) -> Result<&'a [Value], RpcError> {
+    /// As [`array`].
+    ///
+    /// # Errors
+    /// [`RpcError::Shape`] when it is missing, no list or longer.
+    pub fn array(&self, field: &'static str, max: usize) -> Result<&'a [Value], RpcError> {
         array(field, self.required(field)?, max)
     }
 }
 
 /// A number of at most 64 bits, `0x` and hexadecimal digits.
-pub(crate) fn quantity(field: &'static str, value: &Value) -> Result<u64, RpcError> {
+///
+/// # Errors
+/// [`RpcError::Shape`] when the value has another form.
+pub fn quantity(field: &'static str, value: &Value) -> Result<u64, RpcError> {
     let wrong = || shape(field, "a hexadecimal number of at most 64 bits", value);
     let digits = value.as_str().and_then(|text| text.strip_prefix("0x")).ok_or_else(wrong)?;
     // `from_str_radix` also takes a sign.
@@ -48,7 +75,10 @@ pub(crate) fn quantity(field: &'static str, value: &Value) -> Result<u64, RpcErr
 }
 
 /// The big-endian bytes of a number of at most 256 bits, without leading zeros.
-pub(crate) fn big_quantity(field: &'static str, value: &Value) -> Result<Vec<u8>, RpcError> {
+///
+/// # Errors
+/// [`RpcError::Shape`] when the value has another form.
+pub fn big_quantity(field: &'static str, value: &Value) -> Result<Vec<u8>, RpcError> {
     let wrong = || shape(field, "a hexadecimal number of at most 256 bits", value);
     let digits = value.as_str().and_then(|text| text.strip_prefix("0x")).ok_or_else(wrong)?;
     if digits.is_empty() || digits.len() > 64 {
@@ -60,7 +90,10 @@ pub(crate) fn big_quantity(field: &'static str, value: &Value) -> Result<Vec<u8>
 }
 
 /// Exactly `N` bytes.
-pub(crate) fn fixed<const N: usize>(field: &'static str, value: &Value) -> Result<[u8; N], RpcError> {
+///
+/// # Errors
+/// [`RpcError::Shape`] when the value has another form.
+pub fn fixed<const N: usize>(field: &'static str, value: &Value) -> Result<[u8; N], RpcError> {
     let digits = value.as_str().and_then(|text| text.strip_prefix("0x")).filter(|digits| hex::check_raw(digits));
     digits
         .and_then(|digits| hex::decode_to_array(digits).ok())
@@ -68,7 +101,10 @@ pub(crate) fn fixed<const N: usize>(field: &'static str, value: &Value) -> Resul
 }
 
 /// At most `max` bytes.
-pub(crate) fn bytes(field: &'static str, value: &Value, max: usize) -> Result<Vec<u8>, RpcError> {
+///
+/// # Errors
+/// [`RpcError::Shape`] when the value has another form.
+pub fn bytes(field: &'static str, value: &Value, max: usize) -> Result<Vec<u8>, RpcError> {
     let wrong = || shape(field, "hexadecimal bytes within the field's limit", value);
     let digits = value.as_str().and_then(|text| text.strip_prefix("0x")).ok_or_else(wrong)?;
     if digits.len() / 2 > max {
@@ -83,7 +119,10 @@ fn decode(digits: &str) -> Option<Vec<u8>> {
 }
 
 /// A list of at most `max` elements.
-pub(crate) fn array<'a>(field: &'static str, value: &'a Value, max: usize) -> Result<&'a [Value], RpcError> {
+///
+/// # Errors
+/// [`RpcError::Shape`] when the value has another form.
+pub fn array<'a>(field: &'static str, value: &'a Value, max: usize) -> Result<&'a [Value], RpcError> {
     match value.as_array() {
         Some(elements) if elements.len() <= max => Ok(elements),
         _ => Err(shape(field, "a list within the field's limit", value)),
@@ -91,7 +130,7 @@ pub(crate) fn array<'a>(field: &'static str, value: &'a Value, max: usize) -> Re
 }
 
 /// `0x` and hexadecimal digits, for requests.
-pub(crate) fn hex_data(bytes: &[u8]) -> String {
+pub fn hex_data(bytes: &[u8]) -> String {
     hex::encode_prefixed(bytes)
 }
 

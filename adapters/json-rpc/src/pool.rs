@@ -1,5 +1,5 @@
-use super::{
-    EndpointConfig, MAX_ENDPOINTS, RpcError, RpcLimits,
+use crate::{
+    ChainQuestion, EndpointConfig, MAX_ENDPOINTS, RpcError, RpcLimits,
     endpoint::{Endpoint, Request},
 };
 use adapter::{AdapterError, AdapterErrorKind};
@@ -14,7 +14,7 @@ use std::{
 };
 
 /// The endpoints of one chain.
-pub(crate) struct Pool {
+pub struct Pool {
     endpoints: Vec<Arc<Endpoint>>,
     /// How often endpoints have taken turns.
     turns: AtomicU64,
@@ -43,8 +43,8 @@ impl Pool {
     ///
     /// # Errors
     /// [`AdapterError::Config`] when one of them is of another chain, [`AdapterError::Unavailable`] when none answers.
-    pub(crate) async fn connect(
-        chain_id: u64,
+    pub async fn connect(
+        chain: ChainQuestion,
         endpoints: &[EndpointConfig],
         limits: RpcLimits,
     ) -> Result<Self, AdapterError> {
@@ -55,10 +55,11 @@ impl Pool {
                 found: endpoints.len().to_string(),
             });
         }
+        let chain = Arc::new(chain);
         let endpoints = endpoints
             .iter()
             .enumerate()
-            .map(|(index, config)| Endpoint::new(config, index, chain_id, limits).map(Arc::new))
+            .map(|(index, config)| Endpoint::new(config, index, Arc::clone(&chain), limits).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let pool = Self { endpoints, turns: AtomicU64::new(0) };
         let checks = join_all(pool.endpoints.iter().map(|endpoint| endpoint.confirm_chain())).await;
@@ -68,7 +69,7 @@ impl Pool {
             match check {
                 Ok(()) => reached = true,
                 Err(e) => {
-                    let error = e.into_adapter(endpoint.label(), "eth_chainId");
+                    let error = e.into_adapter(endpoint.label(), chain.method);
                     if error.kind() == AdapterErrorKind::Config {
                         return Err(error);
                     }
@@ -83,7 +84,8 @@ impl Pool {
         }
     }
 
-    pub(crate) fn reports(&self) -> Vec<EndpointReport> {
+    /// What each endpoint has done so far.
+    pub fn reports(&self) -> Vec<EndpointReport> {
         let now = Instant::now();
         let report = |endpoint: &Arc<Endpoint>| {
             let score = endpoint.score();
@@ -100,7 +102,7 @@ impl Pool {
     }
 
     /// All endpoints, the best first.
-    pub(crate) fn by_rank(&self) -> Vec<Arc<Endpoint>> {
+    pub fn by_rank(&self) -> Vec<Arc<Endpoint>> {
         let now = Instant::now();
         let mut ranked: Vec<_> = self.endpoints.iter().map(|e| (e.score().rank(now), Arc::clone(e))).collect();
         // Stable: among equals the configured order stands.
@@ -110,7 +112,7 @@ impl Pool {
 
     /// All endpoints; those that do not rest take turns at being the first. For questions whose answer shows to be false
     /// only later, if at all: a liar is believed now and then, and not each time.
-    pub(crate) fn by_turns(&self) -> Vec<Arc<Endpoint>> {
+    pub fn by_turns(&self) -> Vec<Arc<Endpoint>> {
         let now = Instant::now();
         let (mut awake, resting): (Vec<_>, Vec<_>) =
             self.by_rank().into_iter().partition(|endpoint| !endpoint.score().is_resting(now));
@@ -123,7 +125,7 @@ impl Pool {
     }
 
     /// Those that do not rest, or all when all do.
-    pub(crate) fn awake(&self) -> Vec<Arc<Endpoint>> {
+    pub fn awake(&self) -> Vec<Arc<Endpoint>> {
         let now = Instant::now();
         let ranked = self.by_rank();
         let awake: Vec<_> = ranked.iter().filter(|e| !e.score().is_resting(now)).cloned().collect();
@@ -134,7 +136,7 @@ impl Pool {
     ///
     /// # Errors
     /// When it succeeds nowhere, the error that says most: a refusal before a lie, a lie before silence.
-    pub(crate) async fn attempt<T, W, F>(&self, work: W) -> Result<T, AdapterError>
+    pub async fn attempt<T, W, F>(&self, work: W) -> Result<T, AdapterError>
     where
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
@@ -143,7 +145,10 @@ impl Pool {
     }
 
     /// As [`Pool::attempt`], at endpoints in this order.
-    pub(crate) async fn attempt_at<T, W, F>(&self, endpoints: Vec<Arc<Endpoint>>, work: W) -> Result<T, AdapterError>
+    ///
+    /// # Errors
+    /// As [`Pool::attempt`].
+    pub async fn attempt_at<T, W, F>(&self, endpoints: Vec<Arc<Endpoint>>, work: W) -> Result<T, AdapterError>
     where
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
@@ -171,7 +176,10 @@ impl Pool {
     }
 
     /// One call at the best endpoint that answers it, read by `read`.
-    pub(crate) async fn call<T>(
+    ///
+    /// # Errors
+    /// As [`Pool::attempt`].
+    pub async fn call<T>(
         &self,
         method: &'static str,
         params: Value,
@@ -186,7 +194,7 @@ impl Pool {
     }
 
     /// Notes what an endpoint's failure says about it.
-    pub(crate) fn judge(&self, endpoint: &Endpoint, error: &AdapterError) {
+    pub fn judge(&self, endpoint: &Endpoint, error: &AdapterError) {
         let now = Instant::now();
         match error.kind() {
             AdapterErrorKind::Inconsistent => {
@@ -210,7 +218,7 @@ impl Pool {
     }
 
     /// Sets every endpoint's lag by the best head that was seen.
-    pub(crate) fn compare_heads(&self, best: u64) {
+    pub fn compare_heads(&self, best: u64) {
         for endpoint in &self.endpoints {
             let mut score = endpoint.score();
             score.lag = score.head.map_or(0, |(number, _)| best.saturating_sub(number));
@@ -218,14 +226,17 @@ impl Pool {
     }
 
     /// Whether an endpoint's head has stood still for long.
-    pub(crate) fn is_stuck(endpoint: &Endpoint) -> bool {
+    pub fn is_stuck(endpoint: &Endpoint) -> bool {
         endpoint.score().is_stuck(Instant::now())
     }
 }
 
 impl Endpoint {
     /// A batch whose single refusals are errors of the whole.
-    pub(crate) async fn batch_all(&self, requests: Vec<Request>) -> Result<Vec<Value>, RpcError> {
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn batch_all(&self, requests: Vec<Request>) -> Result<Vec<Value>, RpcError> {
         self.batch(requests).await?.into_iter().collect()
     }
 }
