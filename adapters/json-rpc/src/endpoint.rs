@@ -5,7 +5,7 @@ use crate::{
 use adapter::AdapterError;
 use reqwest::{
     Url,
-    header::{HeaderMap, HeaderName, HeaderValue},
+    header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
 
@@ -23,6 +23,9 @@ const MAX_JSON_VALUES: usize = 500_000;
 
 /// The most that is reserved for an answer before it has arrived.
 const MAX_RESERVED_BYTES: usize = 256 * 1024;
+
+/// The longest that an endpoint is left alone because it asked for it.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// One call of a batch.
 pub struct Request {
@@ -51,6 +54,8 @@ pub struct Endpoint {
     chain_checked: AtomicBool,
     next_id: AtomicU64,
     score: Mutex<Score>,
+    // Until when the endpoint asked to be left alone.
+    quiet_until: Mutex<Option<Instant>>,
 }
 
 impl Endpoint {
@@ -85,6 +90,7 @@ impl Endpoint {
             chain_checked: AtomicBool::new(false),
             next_id: AtomicU64::new(1),
             score: Mutex::new(Score::new()),
+            quiet_until: Mutex::new(None),
         })
     }
 
@@ -131,8 +137,8 @@ impl Endpoint {
         self.in_time(async {
             self.check_chain().await?;
             let id = self.take_id();
-            let (status, body) = self.exchange(&envelope(id, method, params)).await?;
-            let Answer { rest, result } = parse(status, &body)?;
+            let body = self.exchange(&envelope(id, method, params)).await?;
+            let Answer { rest, result } = parse(&body)?;
             check_envelope(id, &rest)?;
             result.ok_or_else(no_result)
         })
@@ -195,8 +201,8 @@ impl Endpoint {
 
     async fn call_unchecked(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
         let id = self.take_id();
-        let (status, body) = self.exchange(&envelope(id, method, params)).await?;
-        open(id, parse(status, &body)?)
+        let body = self.exchange(&envelope(id, method, params)).await?;
+        open(id, parse(&body)?)
     }
 
     async fn batch_unchecked(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
@@ -207,8 +213,8 @@ impl Endpoint {
             ids.push(id);
             body.push(envelope(id, method, params));
         }
-        let (status, answer) = self.exchange(&Value::Array(body)).await?;
-        let mut answers = match parse::<Value>(status, &answer)? {
+        let answer = self.exchange(&Value::Array(body)).await?;
+        let mut answers = match parse::<Value>(&answer)? {
             Value::Array(answers) => answers,
             // A node that takes no batches, or not such a large one, answers with a single error.
             single => {
@@ -240,10 +246,17 @@ impl Endpoint {
     }
 
     /// One request; the answer is cut off at the limit while it is still arriving.
-    async fn exchange(&self, body: &Value) -> Result<(u16, Vec<u8>), RpcError> {
+    async fn exchange(&self, body: &Value) -> Result<Vec<u8>, RpcError> {
         let transport = |e: reqwest::Error| RpcError::Transport(e.without_url());
+        self.check_quiet()?;
         let mut response = self.http.post(self.url.clone()).json(body).send().await.map_err(transport)?;
         let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        match (status, retry_after.map(Duration::from_secs)) {
+            (401 | 403, _) => return Err(RpcError::Denied { found: status }),
+            (429, wait) | (503, wait @ Some(_)) => return Err(self.keep_quiet(wait)),
+            _ => {}
+        }
         let max = self.limits.max_answer_bytes;
         // What a node says of the length is believed as far as it may be true.
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok());
@@ -254,7 +267,25 @@ impl Endpoint {
             }
             answer.extend_from_slice(&chunk);
         }
-        Ok((status, answer))
+        if status == 200 || is_json_rpc(&answer) { Ok(answer) } else { Err(RpcError::HttpStatus { found: status }) }
+    }
+
+    /// Whether the endpoint may be asked again; until then it is not, so that nobody is shut out for asking too often.
+    fn check_quiet(&self) -> Result<(), RpcError> {
+        let until = *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
+        match until.and_then(|until| until.checked_duration_since(Instant::now())) {
+            Some(left) if !left.is_zero() => Err(RpcError::RateLimited { retry_after_seconds: Some(left.as_secs()) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The endpoint asks for fewer requests; how long it wants none is believed up to a limit.
+    fn keep_quiet(&self, wait: Option<Duration>) -> RpcError {
+        if let Some(wait) = wait {
+            let until = Instant::now() + wait.min(MAX_RETRY_AFTER);
+            *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        }
+        RpcError::RateLimited { retry_after_seconds: wait.map(|wait| wait.as_secs()) }
     }
 }
 
@@ -281,12 +312,19 @@ fn no_result() -> RpcError {
     RpcError::Malformed { found: "neither result nor error".to_owned() }
 }
 
-fn parse<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, RpcError> {
+/// Whether the body of an answer that is no success by its status is JSON-RPC all the same: nodes answer refusals so,
+/// gateways answer something of their own.
+fn is_json_rpc(body: &[u8]) -> bool {
+    match parse::<Value>(body) {
+        Ok(Value::Object(members)) => members.contains_key("jsonrpc"),
+        Ok(Value::Array(_)) => true,
+        _ => false,
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RpcError> {
     let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
     if !matches!(first, Some(b'{' | b'[')) {
-        if status != 200 {
-            return Err(RpcError::HttpStatus { found: status });
-        }
         let start = body.get(..60.min(body.len())).unwrap_or_default();
         return Err(RpcError::NotJson { found: printable(&String::from_utf8_lossy(start)) });
     }
@@ -339,12 +377,16 @@ fn refusal(members: &Map<String, Value>) -> Result<(), RpcError> {
     let Some(error) = members.get("error").filter(|error| !error.is_null()) else {
         return Ok(());
     };
-    let data = error.get("data").and_then(|data| fields::bytes("error data", data, MAX_ERROR_DATA_BYTES).ok());
-    Err(RpcError::Node {
-        code: error.get("code").and_then(Value::as_i64).unwrap_or_default(),
-        message: printable(error.get("message").and_then(Value::as_str).unwrap_or("no message")),
-        data,
-    })
+    let data = error.get("data").filter(|data| !data.is_null());
+    let bytes = data.and_then(|data| fields::bytes("error data", data, MAX_ERROR_DATA_BYTES).ok());
+    let message = error.get("message").and_then(Value::as_str).unwrap_or("no message");
+    // Some nodes say in the data, in words, what is wrong.
+    let message = match data.and_then(Value::as_str).filter(|_| bytes.is_none()) {
+        Some(words) => printable(&format!("{message}: {words}")),
+        None => printable(message),
+    };
+    let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
+    Err(RpcError::Node { code, message, data: bytes })
 }
 
 /// The greatest revert data that is looked at; longer ones count as none.

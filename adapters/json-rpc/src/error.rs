@@ -32,6 +32,18 @@ pub enum RpcError {
         /// The status.
         found: u16,
     },
+    /// The server does not let us in: the key or the header that it asks for is missing or wrong.
+    #[error("http status: expected 200, found {found}: access denied")]
+    Denied {
+        /// The status.
+        found: u16,
+    },
+    /// The server wants fewer requests.
+    #[error("http status: expected 200, found too many requests (retry after {retry_after_seconds:?} s)")]
+    RateLimited {
+        /// How long it wants none, as far as it says so.
+        retry_after_seconds: Option<u64>,
+    },
     /// The answer is no JSON at all (a web page, perhaps).
     #[error("answer: expected json, found {found:?}")]
     NotJson {
@@ -128,6 +140,11 @@ impl RpcError {
                 key: "chain_id",
                 expected: format!("the chain id of {endpoint}, {found}"),
                 found: expected,
+            },
+            Self::Denied { found } => AdapterError::Config {
+                key: "endpoints",
+                expected: format!("a key that {endpoint} accepts"),
+                found: format!("http status {found}"),
             },
             Self::Shape { field, expected, found } => inconsistent(field, expected.to_owned(), found),
             Self::WrongId { expected, found } => inconsistent("id", expected.to_string(), found),

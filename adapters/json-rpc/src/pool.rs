@@ -69,8 +69,9 @@ impl Pool {
             match check {
                 Ok(()) => reached = true,
                 Err(e) => {
+                    let of_another_chain = matches!(e, RpcError::WrongChain { .. });
                     let error = e.into_adapter(endpoint.label(), chain.method);
-                    if error.kind() == AdapterErrorKind::Config {
+                    if of_another_chain {
                         return Err(error);
                     }
                     pool.judge(endpoint, &error);
