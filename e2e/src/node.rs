@@ -5,6 +5,7 @@
 //! and ends when the pipe closes.
 
 use crate::json_rpc::{Endpoint, RpcError};
+use crate::recipe::{self, RecipeError};
 use crate::wait;
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
@@ -35,16 +36,9 @@ pub enum NodeError {
         #[source]
         source: io::Error,
     },
-    /// The recipe's `build.sh` failed.
-    #[error("{recipe} failed with {status}: {output}")]
-    Build {
-        /// The script.
-        recipe: PathBuf,
-        /// Its status.
-        status: std::process::ExitStatus,
-        /// What it printed.
-        output: String,
-    },
+    /// The node could not be built.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     /// The node ended or fell silent before it answered.
     #[error("the node did not start: {reason}; its log: {log}")]
     Start {
@@ -371,25 +365,9 @@ impl Options {
 /// Builds the node into `.run/qbft-devnode` and returns the binary. The script does nothing when it is up to date.
 ///
 /// # Errors
-/// [`NodeError::Build`], [`NodeError::Io`].
+/// [`NodeError::Recipe`].
 pub fn build() -> Result<PathBuf, NodeError> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let recipe = here.join("nodes/qbft-devnode/build.sh");
-    let target = here.join(".run/qbft-devnode");
-    fs::create_dir_all(&target).map_err(|source| io_error("make the build folder", source))?;
-    // Two test processes may need it at once; the lock goes when the file is closed.
-    let lock = File::create(target.join("lock")).map_err(|source| io_error("make the build's lock", source))?;
-    lock.lock().map_err(|source| io_error("lock the build", source))?;
-    let output = Command::new(&recipe)
-        .arg(&target)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| io_error(&format!("run {}", recipe.display()), source))?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(NodeError::Build { recipe, status: output.status, output: text });
-    }
-    Ok(target.join("qbft-devnode"))
+    Ok(recipe::build("qbft-devnode", "qbft-devnode")?)
 }
 
 /// Closes the pipe the node watches, waits for its end, and kills it when that does not come.
