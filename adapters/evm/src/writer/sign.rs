@@ -1,6 +1,6 @@
 //! Signing, and the check that what was signed is what was meant.
 
-use crate::Key;
+use crate::{Key, abi::calls::word};
 use adapter::{AdapterError, FeeBid, SignedTransaction, TransactionHash};
 use alloy_consensus::{
     SignableTransaction, Transaction as _, TxEip1559, TxEnvelope, TxLegacy, transaction::RlpEcdsaEncodableTx,
@@ -72,17 +72,12 @@ fn encode<T: SignableTransaction<Signature> + RlpEcdsaEncodableTx>(
 ) -> Result<(Vec<u8>, B256), AdapterError> {
     let hash = transaction.signature_hash();
     let signature = key.wallet().sign_hash(H256(hash.0)).map_err(|e| differs("signature", "one", &e))?;
-    let word = |number: ethers_core::types::U256| {
-        let mut word = [0; 32];
-        number.to_big_endian(&mut word);
-        U256::from_be_bytes(word)
-    };
     let odd = match signature.v {
         27 => false,
         28 => true,
         other => return Err(differs("signature", "v of 27 or 28", &other)),
     };
-    let signature = Signature::new(word(signature.r), word(signature.s), odd);
+    let signature = Signature::new(U256::from_be_bytes(word(signature.r)), U256::from_be_bytes(word(signature.s)), odd);
     let mut raw = Vec::with_capacity(transaction.eip2718_encoded_length(&signature));
     transaction.eip2718_encode(&signature, &mut raw);
     Ok((raw, hash))
