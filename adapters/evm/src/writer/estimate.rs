@@ -52,7 +52,8 @@ pub(crate) async fn limit_of_call(pool: &Pool, call: Call<'_>, max_gas: u64) -> 
 /// [`AdapterError::Refused`] with each item's reason when none would succeed.
 pub(crate) async fn limit_of_batch(pool: &Pool, call: Call<'_>, max_gas: u64) -> Result<u64, AdapterError> {
     let mut limit = with_margin(estimate(pool, call, max_gas).await?, max_gas)?;
-    if try_batch(pool, call, limit).await.is_ok_and(|outcome| outcome.success.iter().all(|success| *success)) {
+    let mut outcome = try_batch(pool, call, limit).await;
+    if outcome.as_ref().is_ok_and(|outcome| outcome.success.iter().all(|success| *success)) {
         return Ok(limit);
     }
     let best = try_batch(pool, call, max_gas).await?;
@@ -61,15 +62,16 @@ pub(crate) async fn limit_of_batch(pool: &Pool, call: Call<'_>, max_gas: u64) ->
         return Err(AdapterError::Refused { operation: "batch", reason: reasons.collect::<Vec<_>>().join("; ") });
     }
     for _ in 0..MAX_BATCH_TRIALS {
-        if limit >= max_gas {
-            break;
-        }
-        match try_batch(pool, call, limit).await {
+        match outcome {
             Ok(outcome) if outcome.success == best.success => return Ok(limit),
             // With too little gas even the batch itself fails.
             Ok(_) | Err(AdapterError::Refused { .. }) => limit = limit.saturating_add(limit / 2),
             Err(error) => return Err(error),
         }
+        if limit >= max_gas {
+            break;
+        }
+        outcome = try_batch(pool, call, limit).await;
     }
     Ok(limit.min(max_gas))
 }
