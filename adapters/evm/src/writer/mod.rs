@@ -122,17 +122,14 @@ impl ChainWriter for EvmWriter {
     }
 
     async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError> {
-        let mut calls = messages.iter().map(calls::calldata).collect::<Result<Vec<_>, _>>()?;
-        let data = match calls.pop() {
-            None => {
-                let reason = "expected at least one message, found none".to_owned();
-                return Err(AdapterError::Refused { operation: "sign", reason });
-            }
-            Some(only) if calls.is_empty() => only,
-            Some(last) => {
-                calls.push(last);
-                calls::batch(calls)
-            }
+        let calls = messages.iter().map(calls::calldata).collect::<Result<Vec<_>, _>>()?;
+        if calls.is_empty() {
+            let reason = "expected at least one message, found none".to_owned();
+            return Err(AdapterError::Refused { operation: "sign", reason });
+        }
+        let data = match <[Vec<u8>; 1]>::try_from(calls) {
+            Ok([only]) => only,
+            Err(several) => calls::batch(several),
         };
         self.sign_calls(data, nonce, FeeBump::First).await
     }
