@@ -4,7 +4,7 @@ use crate::{
     Artefact, Key,
     chain::Shared,
     reader::view::View,
-    rpc::{hex_data, quantity},
+    rpc::{Endpoint, hex_data, quantity},
     writer::{
         self, TransactionReceipt,
         estimate::{self, Call},
@@ -104,7 +104,9 @@ impl EvmAccount {
     async fn wait(&self, hash: TransactionHash) -> Result<TransactionReceipt, AdapterError> {
         let deadline = Instant::now() + INCLUSION_TIMEOUT;
         loop {
-            let receipt = self.chain.pool.attempt(|endpoint| async move { receipt_of(&endpoint, hash).await }).await;
+            let config = &self.chain.config;
+            let ask = |endpoint: Arc<Endpoint>| async move { receipt_of(config, &endpoint, hash).await };
+            let receipt = self.chain.pool.attempt(ask).await;
             match receipt {
                 Ok(Some(receipt)) => return Ok(receipt),
                 Err(error) if Instant::now() >= deadline => return Err(error),

@@ -1,14 +1,14 @@
 use crate::{
     ClientParams, EndpointReport, EvmAccount, EvmConfig, EvmReader, EvmWriter, Governance, Key, QbftProver,
-    header::RawHeader,
+    header::BlockClaim,
     receipts::Receipts,
-    rpc::{ChainQuestion, Pool, quantity},
+    rpc::{ChainQuestion, Pool, RpcError, quantity},
     writer::fees::{self, Market},
 };
 use adapter::AdapterError;
 use alloy_primitives::Address;
 use light_client::BlockHash;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 /// What reader, writer and prover of one chain have in common.
@@ -53,7 +53,8 @@ impl EvmChain {
     /// Proves what the Router stores, to a client with these parameters.
     ///
     /// # Errors
-    /// [`AdapterError::Config`] when no Router is configured.
+    /// [`AdapterError::Config`] when no Router is configured, or the chain's blocks are not sealed headers of Ethereum's: then
+    /// its prover is another crate's.
     pub fn prover(&self, params: ClientParams) -> Result<QbftProver, AdapterError> {
         QbftProver::new(Arc::clone(&self.0), self.0.config.router()?, params)
     }
@@ -75,12 +76,32 @@ impl EvmChain {
 
     /// The hash of the chain's first block.
     ///
+    /// A Tendermint chain begins above 0 ([`Consensus::Tendermint`]), and its nodes answer a question for block 0 with their
+    /// latest one.
+    ///
     /// # Errors
-    /// [`AdapterError::Inconsistent`] when the node's header does not hash to what it says.
+    /// [`AdapterError::Inconsistent`] when the node's header does not hash to what it says, or is of another height;
+    /// [`AdapterError::Unavailable`] when no endpoint has kept that block.
     pub async fn genesis_hash(&self) -> Result<BlockHash, AdapterError> {
-        let consensus = self.0.config.consensus;
-        let read = |block: &Value| RawHeader::read_at(consensus, 0, block).map(|header| header.hash);
-        self.0.pool.call("eth_getBlockByNumber", json!(["0x0", false]), read).await
+        const OPERATION: &str = "eth_getBlockByNumber";
+        let consensus = &self.0.config.consensus;
+        let first = consensus.first_height();
+        let params = &json!([format!("{first:#x}"), false]);
+        self.0
+            .pool
+            .attempt(|endpoint| async move {
+                let broken = |e: RpcError| e.into_adapter(endpoint.label(), OPERATION);
+                let block = endpoint.call(OPERATION, params.clone()).await.map_err(broken)?;
+                if block.is_null() {
+                    return Err(AdapterError::Unavailable {
+                        endpoint: endpoint.label().to_owned(),
+                        operation: OPERATION,
+                        source: format!("block {first}, the chain's first, is not kept there").into(),
+                    });
+                }
+                BlockClaim::read_at(consensus, first, &block).map(|block| block.hash).map_err(broken)
+            })
+            .await
     }
 
     /// What the next transaction would pay for each unit of gas, in the chain's smallest unit; 0 where gas is free.

@@ -1,7 +1,9 @@
 use crate::{EndpointConfig, RpcLimits};
 use adapter::AdapterError;
 use alloy_primitives::Address;
-use light_client::ClientId;
+use light_client::{ChainId, ClientId, Height};
+use light_client_qbft::Kind;
+use light_client_tendermint::revision_of;
 
 /// One chain, as configured.
 #[derive(Clone, Debug)]
@@ -12,7 +14,7 @@ pub struct EvmConfig {
     pub endpoints: Vec<EndpointConfig>,
     /// What a request may cost.
     pub limits: RpcLimits,
-    /// How its headers are hashed and sealed.
+    /// How its blocks become final, and with it what they are.
     pub consensus: Consensus,
     /// The Router, once it is deployed.
     pub router: Option<Address>,
@@ -42,6 +44,11 @@ impl EvmConfig {
         }
     }
 
+    /// The chain's height of this number, with the revision that its clients give it.
+    pub fn height(&self, number: u64) -> Height {
+        self.consensus.height(number)
+    }
+
     pub(crate) fn router(&self) -> Result<Address, AdapterError> {
         self.router.ok_or_else(|| AdapterError::Config {
             key: "router",
@@ -51,14 +58,49 @@ impl EvmConfig {
     }
 }
 
-/// How the chain's headers are hashed and sealed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// How the chain's blocks become final, and with it what they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Consensus {
-    /// QBFT of Besu and GoQuorum.
+    /// QBFT of Besu and GoQuorum: blocks have Ethereum headers with seals.
     #[default]
     Qbft,
-    /// IBFT 2.0 of Besu.
+    /// IBFT 2.0 of Besu: the same with other extra data.
     Ibft2,
+    /// Tendermint, under a Cosmos chain with an EVM. What such a node answers as a block is made up of a Tendermint header:
+    /// `hash` is that header's hash, and none of the fields hash to it.
+    Tendermint {
+        /// What the chain calls itself, as its headers have it; it has a chain id of EIP-155 besides.
+        chain_id: ChainId,
+        /// The height of its first block: `initial_height` of its genesis, 1 on most chains.
+        initial_height: u64,
+    },
+}
+
+impl Consensus {
+    /// The form of the sealed headers; `None` where blocks have other headers than Ethereum's.
+    pub(crate) const fn sealed_by(&self) -> Option<Kind> {
+        match self {
+            Self::Qbft => Some(Kind::Qbft),
+            Self::Ibft2 => Some(Kind::Ibft2),
+            Self::Tendermint { .. } => None,
+        }
+    }
+
+    /// The number of the first block.
+    pub(crate) const fn first_height(&self) -> u64 {
+        match self {
+            Self::Qbft | Self::Ibft2 => 0,
+            Self::Tendermint { initial_height, .. } => *initial_height,
+        }
+    }
+
+    /// The chain's height of this number, with the revision that its clients give it.
+    pub fn height(&self, number: u64) -> Height {
+        match self {
+            Self::Qbft | Self::Ibft2 => Height::new(number),
+            Self::Tendermint { chain_id, .. } => Height::with_revision(revision_of(chain_id), number),
+        }
+    }
 }
 
 /// What is paid for gas, in the chain's smallest unit per unit of gas.

@@ -1,7 +1,7 @@
 //! Deploying the contracts, and predicting their code.
 
 use crate::{
-    Artefact, Deployed, EvmAccount, EvmChain,
+    Artefact, Consensus, Deployed, EvmAccount, EvmChain, EvmConfig,
     abi::{bindings::qbft_light_client::QbftParameters, calls::word},
     account,
 };
@@ -11,7 +11,7 @@ use ethers_core::{
     abi::{Token, Tokenizable as _, encode},
     types::{self as ethers, U256},
 };
-use light_client::{CodeHash, Codec as _, ErasedError, sha256};
+use light_client::{ChainId, CodeHash, Codec as _, ErasedError, sha256};
 use light_client_qbft::{ClientState, ConsensusState, Kind, TrustLevel};
 
 /// The hashing mode in which the KECCAK256 opcode answers Keccak-256.
@@ -96,16 +96,37 @@ pub fn qbft_client_code_hash(trusted: &TrustedState) -> Result<CodeHash, Adapter
     predicted(Artefact::qbft_light_client(), &values)
 }
 
-/// What a chain is called in receipts: SHA-256(tag ‖ SHA-256("eip155") ‖ SHA-256(decimal id) ‖ hash of its first block).
+/// What an Ethereum-compatible chain is called in receipts, by its decimal id and the hash of its first block.
 ///
-/// Every part has 32 bytes, so that the preimage has one reading.
-///
-/// Source: protocol `wr-1`, "Identifiers".
+/// Source: protocol `wr-1`, "Identifiers", namespace "eip155".
 pub fn chain_ref(chain_id: u64, genesis_hash: [u8; 32]) -> [u8; 32] {
+    reference("eip155", &chain_id.to_string(), genesis_hash)
+}
+
+/// What a Tendermint chain is called in receipts, also when it has an EVM: by its own id and the hash of its first block.
+///
+/// Source: protocol `wr-1`, "Identifiers", namespace "cosmos".
+pub fn tendermint_chain_ref(chain_id: &ChainId, genesis_hash: [u8; 32]) -> [u8; 32] {
+    reference("cosmos", chain_id.as_str(), genesis_hash)
+}
+
+/// SHA-256(tag ‖ SHA-256(namespace) ‖ SHA-256(chain id) ‖ hash of the first block). Every part has 32 bytes, so that the
+/// preimage has one reading.
+fn reference(namespace: &str, chain_id: &str, genesis_hash: [u8; 32]) -> [u8; 32] {
     let mut tag = [0; 32];
     let text = b"lighterman/chain/1";
     tag[..text.len()].copy_from_slice(text);
-    sha256(&[&tag, &sha256(&[b"eip155"]), &sha256(&[chain_id.to_string().as_bytes()]), &genesis_hash])
+    sha256(&[&tag, &sha256(&[namespace.as_bytes()]), &sha256(&[chain_id.as_bytes()]), &genesis_hash])
+}
+
+impl EvmConfig {
+    /// What the chain is called in receipts.
+    pub fn chain_ref(&self, genesis_hash: [u8; 32]) -> [u8; 32] {
+        match &self.consensus {
+            Consensus::Qbft | Consensus::Ibft2 => chain_ref(self.chain_id, genesis_hash),
+            Consensus::Tendermint { chain_id, .. } => tendermint_chain_ref(chain_id, genesis_hash),
+        }
+    }
 }
 
 impl EvmAccount {
@@ -249,5 +270,21 @@ mod tests {
         assert_eq!(hash(1, 1), hash(1, 1));
         assert_ne!(hash(1, 1), hash(2, 1));
         assert_ne!(hash(1, 1), hash(1, 2));
+    }
+    #[test]
+    fn chains_are_called_by_namespace_id_and_first_block() {
+        let sha = |bytes: &[u8]| sha256(&[bytes]);
+        let tag = *b"lighterman/chain/1\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let by_hand = |namespace: &str, id: &str, genesis: [u8; 32]| {
+            sha(&[tag, sha(namespace.as_bytes()), sha(id.as_bytes()), genesis].concat())
+        };
+        assert_eq!(chain_ref(1337, [7; 32]), by_hand("eip155", "1337", [7; 32]));
+        let id: ChainId = "evmd-1".parse().unwrap();
+        assert_eq!(tendermint_chain_ref(&id, [7; 32]), by_hand("cosmos", "evmd-1", [7; 32]));
+        let qbft = EvmConfig::new(1337, Vec::new());
+        assert_eq!(qbft.chain_ref([1; 32]), chain_ref(1337, [1; 32]));
+        let consensus = Consensus::Tendermint { chain_id: id.clone(), initial_height: 1 };
+        let cosmos = EvmConfig { consensus, ..qbft };
+        assert_eq!(cosmos.chain_ref([1; 32]), tendermint_chain_ref(&id, [1; 32]));
     }
 }

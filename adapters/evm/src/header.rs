@@ -1,4 +1,5 @@
-//! Block headers, put together from what a node says of their fields, and compared with the hash that it says.
+//! Blocks as nodes tell of them: sealed headers, put together from their fields and compared with the hash that the node
+//! says, and blocks of chains with other headers, of which the hash is the node's word.
 
 use crate::{
     Consensus,
@@ -10,13 +11,20 @@ use light_client_proofs::rlp;
 use light_client_qbft::{Header, Kind, MAX_HEADER_BYTES};
 use serde_json::Value;
 
+/// A block of a chain of any consensus, as a node tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockClaim {
+    pub(crate) height: u64,
+    pub(crate) time_seconds: u64,
+    pub(crate) hash: BlockHash,
+}
+
 /// A header as the light client takes it, seals included; its fields are those that its hash covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RawHeader {
     pub(crate) height: u64,
     pub(crate) time_seconds: u64,
     pub(crate) hash: BlockHash,
-    pub(crate) state_root: [u8; 32],
     pub(crate) rlp: Vec<u8>,
 }
 
@@ -67,12 +75,45 @@ const LATER_FIELDS: [(&str, Form); 8] = [
     ("slotNumber", Form::Number),
 ];
 
+impl BlockClaim {
+    /// Reads a block as `eth_getBlockByNumber` answers it.
+    ///
+    /// Where blocks have Ethereum's headers the hash is compared with the fields. A Tendermint header is not in the answer, so
+    /// that nothing can be compared there: time (whole seconds, rounded down) and hash are the node's word. That loses
+    /// nothing, since all that a reader tells is a claim: what is acted upon was proven by the chain's prover, which reads
+    /// and verifies the header itself.
+    ///
+    /// # Errors
+    /// [`RpcError::Shape`] when a field is missing or malformed, or the hash does not fit.
+    pub(crate) fn read(consensus: &Consensus, block: &Value) -> Result<Self, RpcError> {
+        if let Some(kind) = consensus.sealed_by() {
+            let RawHeader { height, time_seconds, hash, .. } = RawHeader::read(kind, block)?;
+            return Ok(Self { height, time_seconds, hash });
+        }
+        let fields = Fields::of("block", block)?;
+        // Not kept: it is the application's hash, of which only proofs speak. But an answer without one is no block.
+        fields.fixed::<32>("stateRoot")?;
+        Ok(Self {
+            height: fields.quantity("number")?,
+            time_seconds: fields.quantity("timestamp")?,
+            hash: BlockHash::new(fields.fixed("hash")?),
+        })
+    }
+
+    /// As [`BlockClaim::read`], for the block of one height.
+    pub(crate) fn read_at(consensus: &Consensus, height: u64, block: &Value) -> Result<Self, RpcError> {
+        let claim = Self::read(consensus, block)?;
+        check_height(height, claim.height)?;
+        Ok(claim)
+    }
+}
+
 impl RawHeader {
     /// Encodes the fields of a block, as `eth_getBlockByNumber` answers it, and compares the hash.
     ///
     /// # Errors
     /// [`RpcError::Shape`] when a field is missing or malformed, or the hash does not fit.
-    pub(crate) fn read(consensus: Consensus, block: &Value) -> Result<Self, RpcError> {
+    pub(crate) fn read(kind: Kind, block: &Value) -> Result<Self, RpcError> {
         let fields = Fields::of("block", block)?;
         let mut payload = Vec::with_capacity(1024);
         for (name, form) in BASE_FIELDS {
@@ -87,7 +128,7 @@ impl RawHeader {
         }
         let mut rlp = Vec::with_capacity(payload.len() + 4);
         rlp::write_list(&mut rlp, &payload);
-        let header = Header::decode(consensus.kind(), &rlp).map_err(|e| RpcError::Shape {
+        let header = Header::decode(kind, &rlp).map_err(|e| RpcError::Shape {
             field: "header",
             expected: "a header of the chain's consensus",
             found: e.to_string(),
@@ -101,32 +142,22 @@ impl RawHeader {
                 found: format!("{said}, the fields hash to {hash}"),
             });
         }
-        Ok(Self {
-            height: header.height.number(),
-            time_seconds: header.time.unix_seconds(),
-            hash,
-            state_root: *header.state_root.as_bytes(),
-            rlp,
-        })
+        Ok(Self { height: header.height.number(), time_seconds: header.time.unix_seconds(), hash, rlp })
     }
 
     /// As [`RawHeader::read`], for the block of one height.
-    pub(crate) fn read_at(consensus: Consensus, height: u64, block: &Value) -> Result<Self, RpcError> {
-        let header = Self::read(consensus, block)?;
-        if header.height == height {
-            return Ok(header);
-        }
-        Err(RpcError::Shape { field: "number", expected: "the height asked for", found: header.height.to_string() })
+    pub(crate) fn read_at(kind: Kind, height: u64, block: &Value) -> Result<Self, RpcError> {
+        let header = Self::read(kind, block)?;
+        check_height(height, header.height)?;
+        Ok(header)
     }
 }
 
-impl Consensus {
-    pub(crate) const fn kind(self) -> Kind {
-        match self {
-            Self::Qbft => Kind::Qbft,
-            Self::Ibft2 => Kind::Ibft2,
-        }
+fn check_height(expected: u64, found: u64) -> Result<(), RpcError> {
+    if found == expected {
+        return Ok(());
     }
+    Err(RpcError::Shape { field: "number", expected: "the height asked for", found: found.to_string() })
 }
 
 fn write(payload: &mut Vec<u8>, name: &'static str, form: Form, value: &Value) -> Result<(), RpcError> {

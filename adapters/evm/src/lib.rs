@@ -49,6 +49,7 @@ pub use chain::EvmChain;
 pub use config::{Consensus, EvmConfig, FeePolicy};
 pub use deploy::{
     bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash, qbft_client_code_hash, router_code_hash,
+    tendermint_chain_ref,
 };
 pub use governance::{Act, ActState, Governance, GovernedCall};
 pub use keys::{Key, KeyError, KeySource, password_from_file};

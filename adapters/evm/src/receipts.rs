@@ -2,7 +2,7 @@
 //! relayer knows nothing of receipts.
 
 use crate::{
-    Artefact, EvmAccount, Log, TransactionReceipt,
+    Artefact, EvmAccount, EvmConfig, Log, TransactionReceipt,
     abi::{
         bindings::{
             receipt_bridge::{
@@ -184,7 +184,7 @@ impl Receipts {
         let receipt = by.send(Some(self.ledger), call.encode()).await?;
         let issued = receipt.logs.iter().find(|log| log.address == self.ledger && log.topic(0) == Some(issued_topic()));
         let issued = issued.ok_or_else(|| missing("Issued"))?;
-        Ok((issued_of(issued)?, receipt))
+        Ok((issued_of(&self.chain.config, issued)?, receipt))
     }
 
     /// Locks a receipt and sends it by a lane; returns the packet's number. Only by its holder.
@@ -311,6 +311,7 @@ impl Receipts {
     pub async fn known(&self, from: Height, to: Height) -> Result<Vec<KnownReceipt>, AdapterError> {
         let filter = |address, topic| Filter { address, topics: vec![vec![topic]] };
         let filters = &[filter(self.ledger, issued_topic()), filter(self.bridge, arrived_topic())];
+        let config = &self.chain.config;
         self.chain
             .pool
             .attempt(|endpoint| async move {
@@ -322,9 +323,9 @@ impl Receipts {
                 let mut known = Vec::with_capacity(logs.len());
                 for log in &logs {
                     known.push(if log.address == self.ledger && log.topic(0) == Some(issued_topic()) {
-                        issued_of(log)?
+                        issued_of(config, log)?
                     } else {
-                        arrived_of(log)?
+                        arrived_of(config, log)?
                     });
                 }
                 Ok(known)
@@ -342,7 +343,8 @@ impl Receipts {
             .pool
             .attempt(|endpoint| async move { View::latest(&endpoint).await.map(|view| view.height) })
             .await?;
-        self.known(Height::new(self.chain.config.router_height), Height::new(to)).await
+        let config = &self.chain.config;
+        self.known(config.height(config.router_height), config.height(to)).await
     }
 
     fn departed(&self, receipt: TransactionReceipt) -> Result<(Sequence, TransactionReceipt), AdapterError> {
@@ -377,17 +379,18 @@ fn arrived_topic() -> B256 {
     Artefact::receipt_bridge().event_hash("Arrived").unwrap_or_default()
 }
 
-fn issued_of(log: &Log) -> Result<KnownReceipt, AdapterError> {
+fn issued_of(config: &EvmConfig, log: &Log) -> Result<KnownReceipt, AdapterError> {
     let types = [RawContent::param_type(), ParamType::Uint(128), ParamType::Address, ParamType::Address];
-    known_of("Issued", &types, 0, log, true)
+    known_of(config, "Issued", &types, 0, log, true)
 }
 
-fn arrived_of(log: &Log) -> Result<KnownReceipt, AdapterError> {
+fn arrived_of(config: &EvmConfig, log: &Log) -> Result<KnownReceipt, AdapterError> {
     let types = [ParamType::Uint(64), ParamType::Uint(64), RawContent::param_type()];
-    known_of("Arrived", &types, 2, log, false)
+    known_of(config, "Arrived", &types, 2, log, false)
 }
 
 fn known_of(
+    config: &EvmConfig,
     event: &'static str,
     types: &[ParamType],
     index: usize,
@@ -399,7 +402,7 @@ fn known_of(
     Ok(KnownReceipt {
         key: log.topic(1).ok_or_else(|| missing(event))?.0,
         content: content_of(&content),
-        height: Height::new(log.height),
+        height: config.height(log.height),
         issued_here,
     })
 }

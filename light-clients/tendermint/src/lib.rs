@@ -54,6 +54,7 @@ pub use membership::{MAX_CLAIMS, MembershipProof};
 pub use misbehaviour::{Certified, Evidence, StateAt};
 pub use parameters::{
     Commitments, KeyTypes, MAX_CHAIN_ID_BYTES, MAX_STORE_NAME_BYTES, Parameters, StoreTree, TreeHash, TrustLevel,
+    revision_of,
 };
 pub use update::Update;
 pub use validators::{MAX_TOTAL_POWER, MAX_VALIDATORS, SetHash, Validator, ValidatorSet};

@@ -35,6 +35,16 @@ pub struct Parameters {
     pub commitments: Commitments,
 }
 
+/// The revision of the heights of a chain of this id: one that ends with `-N`, N being a number without leading zeros, is of
+/// revision N, any other of revision 0.
+///
+/// Source: ibc-go v10.3.0, `modules/core/02-client/types/height.go` (`ParseChainID`).
+pub fn revision_of(chain_id: &ChainId) -> u64 {
+    let Some((name, revision)) = chain_id.as_str().rsplit_once('-') else { return 0 };
+    let number = revision.bytes().all(|byte| byte.is_ascii_digit()) && !revision.starts_with('0');
+    if name.is_empty() || name.ends_with('-') || !number { 0 } else { revision.parse().unwrap_or(0) }
+}
+
 /// A share of voting power, at least a third and at most all of it; *more* than it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TrustLevel {
@@ -83,19 +93,13 @@ pub enum Commitments {
 
 impl Parameters {
     /// The chain's height of this number.
-    ///
-    /// A chain id that ends with `-N`, N being a number without leading zeros, is of revision N.
-    ///
-    /// Source: ibc-go v10.3.0, `modules/core/02-client/types/height.go` (`ParseChainID`).
     pub fn height(&self, number: u64) -> Height {
         Height::with_revision(self.revision(), number)
     }
 
     /// The revision of the chain's heights.
     pub fn revision(&self) -> u64 {
-        let Some((name, revision)) = self.chain_id.as_str().rsplit_once('-') else { return 0 };
-        let number = revision.bytes().all(|byte| byte.is_ascii_digit()) && !revision.starts_with('0');
-        if name.is_empty() || name.ends_with('-') || !number { 0 } else { revision.parse().unwrap_or(0) }
+        revision_of(&self.chain_id)
     }
 
     /// From when on a latest state of this time is too old.

@@ -2,7 +2,6 @@
 
 use super::answer::ProofAnswer;
 use crate::{
-    Consensus,
     chain::Shared,
     header::RawHeader,
     reader::view::View,
@@ -69,6 +68,8 @@ pub struct QbftProver {
     chain: Arc<Shared>,
     router: Address,
     params: ClientParams,
+    /// The form of the chain's headers.
+    kind: Kind,
     client_type: ClientType,
     client: Erased<Qbft>,
 }
@@ -82,20 +83,21 @@ struct State {
 
 impl QbftProver {
     pub(crate) fn new(chain: Arc<Shared>, router: Address, params: ClientParams) -> Result<Self, AdapterError> {
-        let name = match chain.config.consensus {
-            Consensus::Qbft => "qbft",
-            Consensus::Ibft2 => "ibft2",
+        let kind = chain.config.consensus.sealed_by().ok_or_else(|| AdapterError::Config {
+            key: "consensus",
+            expected: "one with sealed headers of Ethereum's form, which this prover reads".to_owned(),
+            found: format!("{:?}", chain.config.consensus),
+        })?;
+        let name = match kind {
+            Kind::Qbft => "qbft",
+            Kind::Ibft2 => "ibft2",
         };
         let client_type = name.parse::<ClientType>().map_err(|e| AdapterError::Config {
             key: "consensus",
             expected: "a client type".to_owned(),
             found: e.to_string(),
         })?;
-        Ok(Self { chain, router, params, client_type, client: Erased(Qbft::ETHEREUM) })
-    }
-
-    fn kind(&self) -> Kind {
-        self.chain.config.consensus.kind()
+        Ok(Self { chain, router, params, kind, client_type, client: Erased(Qbft::ETHEREUM) })
     }
 
     /// The header of a height, and the Router's account under it where the node still has that state.
@@ -120,7 +122,7 @@ impl QbftProver {
             let (endpoint, expected) = (endpoint.label().to_owned(), height.number());
             return Err(AdapterError::Behind { endpoint, expected, found });
         }
-        let header = RawHeader::read_at(self.chain.config.consensus, height.number(), &block).map_err(broken)?;
+        let header = RawHeader::read_at(self.kind, height.number(), &block).map_err(broken)?;
         endpoint.saw_head(header.height);
         let proof = proof.and_then(|proof| ProofAnswer::read(&proof, self.router, &[])).map_err(broken);
         Ok((header, proof))
@@ -136,7 +138,7 @@ impl QbftProver {
     ) -> Result<(VerifiedUpdate, State), AdapterError> {
         let refused = |error: Error| verification(endpoint, "update", error);
         let (raw, proof) = self.block(endpoint, target).await?;
-        let header = Header::decode(self.kind(), &raw.rlp).map_err(refused)?;
+        let header = Header::decode(self.kind, &raw.rlp).map_err(refused)?;
         let validators = if header.extra.validators.hash() == trusted.consensus.set_hash {
             None
         } else {
@@ -167,9 +169,9 @@ impl QbftProver {
         let height = trusted.height.number();
         let block = endpoint.call(OPERATION, json!([format!("{height:#x}"), false])).await;
         let raw = block
-            .and_then(|block| RawHeader::read_at(self.chain.config.consensus, height, &block))
+            .and_then(|block| RawHeader::read_at(self.kind, height, &block))
             .map_err(|e| e.into_adapter(endpoint.label(), OPERATION))?;
-        let header = Header::decode(self.kind(), &raw.rlp).map_err(|e| verification(endpoint, OPERATION, e))?;
+        let header = Header::decode(self.kind, &raw.rlp).map_err(|e| verification(endpoint, OPERATION, e))?;
         let validators = header.extra.validators;
         if validators.hash() != trusted.consensus.set_hash {
             return Err(AdapterError::Inconsistent {
@@ -213,7 +215,7 @@ impl QbftProver {
 
     fn parameters(&self, router_code_hash: CodeHash) -> Parameters {
         Parameters {
-            kind: self.kind(),
+            kind: self.kind,
             trust_level: self.params.trust_level,
             router: light_client_crypto::Address::new(self.router.into_array()),
             router_code_hash,
@@ -229,7 +231,7 @@ impl QbftProver {
         };
         let refused = |error: Error| verification(endpoint, "bootstrap", error);
         let (raw, proof) = self.block(endpoint, height).await?;
-        let header = Header::decode(self.kind(), &raw.rlp).map_err(refused)?;
+        let header = Header::decode(self.kind, &raw.rlp).map_err(refused)?;
         let address = light_client_crypto::Address::new(self.router.into_array());
         let account = account::prove_list(&Keccak256, header.state_root, &proof?.account, &address)
             .map_err(|e| refused(Error::Proof(e)))?;

@@ -83,9 +83,9 @@ impl RawEvent {
         Ok(Self { kind, client_hash, sequence: packet::sequence_of(u64::from_be_bytes(low))? })
     }
 
-    /// The event, with the client that its topic is the hash of.
-    pub(crate) fn event(&self, client: ClientId, log: &Log) -> Result<PacketEvent, RpcError> {
-        let (height, sequence) = (Height::new(log.height), self.sequence);
+    /// The event, with the client that its topic is the hash of, and the height of its block.
+    pub(crate) fn event(&self, client: ClientId, height: Height, log: &Log) -> Result<PacketEvent, RpcError> {
+        let sequence = self.sequence;
         Ok(match self.kind {
             EventKind::Send => {
                 PacketEvent::Sent { height, packet: packet::from_event(&log.data, self.client_hash, sequence.get())? }

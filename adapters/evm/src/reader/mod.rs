@@ -8,7 +8,7 @@ pub(crate) mod view;
 use crate::{
     EvmConfig,
     chain::Shared,
-    header::RawHeader,
+    header::BlockClaim,
     logs::Log,
     rpc::{Endpoint, Pool, RpcError},
 };
@@ -85,7 +85,7 @@ impl EvmReader {
         for log in logs {
             let raw = RawEvent::read(log).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))?;
             let client = self.client_of(endpoint, raw.client_hash, to).await?;
-            match raw.event(client, log) {
+            match raw.event(client, self.config().height(log.height), log) {
                 Ok(event) => events.push(event),
                 // It waits by itself, as a packet that nobody tells of; those beside it must not wait with it.
                 Err(error @ RpcError::Unfit { .. }) => {
@@ -166,7 +166,8 @@ impl EvmReader {
         let to = View::latest(endpoint).await?.height;
         let logs = query::logs(endpoint, filter, self.config().router_height, to).await?;
         let Some(log) = logs.first() else { return Ok(None) };
-        let event = RawEvent::read(log).and_then(|raw| raw.event(client.clone(), log));
+        let event =
+            RawEvent::read(log).and_then(|raw| raw.event(client.clone(), self.config().height(log.height), log));
         event.map(Some).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))
     }
 
@@ -176,7 +177,7 @@ impl EvmReader {
         pool.attempt_at(pool.by_turns(), |endpoint| async move {
             let view = View::latest(&endpoint).await?;
             let value = view.slot(self.router, slot.as_bytes()).await?;
-            Ok(At { height: Height::new(view.height), value })
+            Ok(At { height: self.config().height(view.height), value })
         })
         .await
     }
@@ -217,7 +218,7 @@ impl ChainReader for EvmReader {
             (Some((head, _)), _) => {
                 self.chain.pool.compare_heads(head.height);
                 Ok(Head {
-                    height: Height::new(head.height),
+                    height: self.config().height(head.height),
                     time: Timestamp::from_unix_seconds(head.time_seconds),
                     hash: head.hash,
                 })
@@ -232,7 +233,8 @@ impl ChainReader for EvmReader {
     }
 
     async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError> {
-        let (mut from, to) = (from.number(), to.number());
+        // Nodes of chains that begin above 0 answer as if nothing had happened when a range begins below.
+        let (mut from, to) = (from.number().max(self.config().consensus.first_height()), to.number());
         let mut events = Vec::new();
         while from <= to {
             let end = to.min(from.saturating_add(MAX_RANGE_BLOCKS - 1));
@@ -280,7 +282,7 @@ impl ChainReader for EvmReader {
         let work = |endpoint: Arc<Endpoint>| async move {
             let view = View::latest(&endpoint).await?;
             let value = hosted::client(&view, self.router, self.config().router_height, &self.states, id).await?;
-            Ok(At { height: Height::new(view.height), value })
+            Ok(At { height: self.config().height(view.height), value })
         };
         self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
     }
@@ -290,7 +292,7 @@ impl ChainReader for EvmReader {
             let view = View::latest(&endpoint).await?;
             let first = self.config().router_height;
             let value = hosted::state(&view, self.router, first, &self.states, id, height).await?;
-            Ok(At { height: Height::new(view.height), value })
+            Ok(At { height: self.config().height(view.height), value })
         };
         self.chain.pool.attempt(work).await
     }
@@ -299,7 +301,7 @@ impl ChainReader for EvmReader {
         let work = |endpoint: Arc<Endpoint>| async move {
             let view = View::latest(&endpoint).await?;
             let value = hosted::neighbours(&view, self.router, id, height).await?;
-            Ok(At { height: Height::new(view.height), value })
+            Ok(At { height: self.config().height(view.height), value })
         };
         self.chain.pool.attempt(work).await
     }
@@ -325,9 +327,9 @@ impl ChainReader for EvmReader {
     }
 }
 
-async fn head_of(config: &EvmConfig, endpoint: &Endpoint) -> Result<RawHeader, AdapterError> {
+async fn head_of(config: &EvmConfig, endpoint: &Endpoint) -> Result<BlockClaim, AdapterError> {
     const OPERATION: &str = "eth_getBlockByNumber";
     let block = endpoint.call(OPERATION, json!(["latest", false])).await;
-    let header = block.and_then(|block| RawHeader::read(config.consensus, &block));
-    header.map_err(|e| e.into_adapter(endpoint.label(), OPERATION))
+    let block = block.and_then(|block| BlockClaim::read(&config.consensus, &block));
+    block.map_err(|e| e.into_adapter(endpoint.label(), OPERATION))
 }

@@ -107,7 +107,7 @@ impl ChainWriter for EvmWriter {
                     let [count, balance] = <[Value; 2]>::try_from(answers)
                         .map_err(|answers| RpcError::BatchLength { expected: 2, found: answers.len() })?;
                     Ok(Nonces {
-                        height: Height::new(height),
+                        height: self.config().height(height),
                         next_final: quantity("transaction count", &count)?,
                         // More than 128 bits of money counts as all of them.
                         balance: match crate::rpc::big_quantity("balance", &balance)?.len() {
@@ -152,7 +152,7 @@ impl ChainWriter for EvmWriter {
         let mut best = None;
         let mut failure = None;
         for endpoint in &endpoints {
-            match outcome_of(endpoint, hash, self.router).await {
+            match outcome_of(self.config(), endpoint, hash, self.router).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => match is_known(endpoint, hash).await {
                     Ok(true) => best = Some(Outcome::Pending),
@@ -281,6 +281,7 @@ struct LogFields {
 
 /// Asks one endpoint what became of a transaction; `None` when it is in no block (yet).
 async fn outcome_of(
+    config: &EvmConfig,
     endpoint: &Endpoint,
     hash: TransactionHash,
     router: Address,
@@ -296,7 +297,7 @@ async fn outcome_of(
             failed_items.extend(failed_item(log, router)?);
         }
         Ok(Some(Outcome::Included {
-            height: Height::new(quantity("blockNumber", &fields.block_number)?),
+            height: config.height(quantity("blockNumber", &fields.block_number)?),
             success: is_success(quantity("status", &fields.status)?)?,
             gas_used: quantity("gasUsed", &fields.gas_used)?,
             failed_items,
@@ -315,6 +316,7 @@ fn is_success(status: u64) -> Result<bool, RpcError> {
 
 /// Asks one endpoint for a transaction receipt; `None` when it has none (yet).
 pub(crate) async fn receipt_of(
+    config: &EvmConfig,
     endpoint: &Endpoint,
     hash: TransactionHash,
 ) -> Result<Option<TransactionReceipt>, AdapterError> {
@@ -334,7 +336,7 @@ pub(crate) async fn receipt_of(
         let contract = fields.optional("contractAddress").map(|v| crate::rpc::fixed::<20>("contractAddress", v));
         Ok(Some(TransactionReceipt {
             hash,
-            height: Height::new(fields.quantity("blockNumber")?),
+            height: config.height(fields.quantity("blockNumber")?),
             success,
             gas_used: fields.quantity("gasUsed")?,
             contract: contract.transpose()?.map(Address::from),
