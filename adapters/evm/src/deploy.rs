@@ -1,21 +1,16 @@
 //! Deploying the contracts, and predicting their code.
 
-use crate::{
-    Artefact, Consensus, Deployed, EvmAccount, EvmChain, EvmConfig,
-    abi::{bindings::qbft_light_client::QbftParameters, calls::word},
-    account,
-};
-use adapter::{AdapterError, TrustedState};
+use crate::{Artefact, Consensus, Deployed, EvmAccount, EvmChain, EvmConfig, abi::calls::word, account};
+use adapter::AdapterError;
 use alloy_primitives::{Address, B256, keccak256};
 use ethers_core::{
-    abi::{Token, Tokenizable as _, encode},
+    abi::{Token, encode},
     types::{self as ethers, U256},
 };
-use light_client::{ChainId, CodeHash, Codec as _, ErasedError, sha256};
-use light_client_qbft::{ClientState, ConsensusState, Kind, TrustLevel};
+use light_client::{ChainId, CodeHash, sha256};
 
 /// The hashing mode in which the KECCAK256 opcode answers Keccak-256.
-const OPCODE_MODE: u8 = 0;
+pub(crate) const OPCODE_MODE: u8 = 0;
 /// The kind of an EVM chain's accounts in the payload `wr-1`.
 const EVM_ACCOUNT_KIND: u8 = 1;
 /// What the bridge calls its payload and the payload's form. Source: protocol `wr-1`; `Wr1Codec` of the contracts.
@@ -77,25 +72,6 @@ pub fn bridge_code_hash(
     predicted(Artefact::receipt_bridge(), &values)
 }
 
-/// The code hash of a QBFT light client with the parameters of this state.
-///
-/// # Errors
-/// [`AdapterError::Verification`] when the state does not decode.
-pub fn qbft_client_code_hash(trusted: &TrustedState) -> Result<CodeHash, AdapterError> {
-    let (client, _) = decoded(trusted)?;
-    let parameters = client.parameters();
-    let values = [
-        ("kind", word(U256::from(kind_number(parameters.kind)))),
-        ("trustLevel", word(U256::from(trust_level_number(parameters.trust_level)))),
-        ("router", Address::new(*parameters.router.as_bytes()).into_word().0),
-        ("routerCodeHash", *parameters.router_code_hash.as_bytes()),
-        ("trustingPeriod", word(U256::from(parameters.trusting_period_seconds))),
-        ("clockDrift", word(U256::from(parameters.clock_drift_seconds))),
-        ("hashMode", word(U256::from(OPCODE_MODE))),
-    ];
-    predicted(Artefact::qbft_light_client(), &values)
-}
-
 /// What an Ethereum-compatible chain is called in receipts, by its decimal id and the hash of its first block.
 ///
 /// Source: protocol `wr-1`, "Identifiers", namespace "eip155".
@@ -154,30 +130,6 @@ impl EvmAccount {
         self.create(Artefact::router(), &encode(&arguments)).await
     }
 
-    /// Deploys the light client of another chain that trusts this state of it.
-    ///
-    /// # Errors
-    /// As [`EvmAccount::send`]; [`AdapterError::Verification`] when the state does not decode.
-    pub async fn deploy_qbft_client(&self, trusted: &TrustedState) -> Result<Deployed, AdapterError> {
-        let (client, consensus) = decoded(trusted)?;
-        let parameters = client.parameters();
-        let settings = QbftParameters {
-            kind: kind_number(parameters.kind),
-            trust_level: trust_level_number(parameters.trust_level),
-            router: ethers::Address::from(*parameters.router.as_bytes()),
-            router_code_hash: *parameters.router_code_hash.as_bytes(),
-            trusting_period: parameters.trusting_period_seconds,
-            clock_drift: parameters.clock_drift_seconds,
-        };
-        let initial = Token::Tuple(vec![
-            Token::FixedBytes(consensus.storage_root.as_bytes().to_vec()),
-            number(consensus.time.unix_seconds()),
-            Token::FixedBytes(consensus.set_hash.as_bytes().to_vec()),
-        ]);
-        let arguments = [settings.into_token(), number(trusted.height.number()), initial, number(OPCODE_MODE.into())];
-        self.create(Artefact::qbft_light_client(), &encode(&arguments)).await
-    }
-
     /// Deploys a ledger of receipts whose home is the chain of this `chain_ref`.
     ///
     /// # Errors
@@ -219,7 +171,11 @@ impl EvmChain {
     }
 }
 
-fn predicted(artefact: &'static Artefact, values: &[(&str, [u8; 32])]) -> Result<CodeHash, AdapterError> {
+/// The code hash of a contract with these values of its immutables.
+///
+/// # Errors
+/// [`AdapterError::Config`] when the artefact has other immutables than are known here.
+pub(crate) fn predicted(artefact: &'static Artefact, values: &[(&str, [u8; 32])]) -> Result<CodeHash, AdapterError> {
     let hash = artefact.runtime_code_hash(values).map_err(|e| AdapterError::Config {
         key: "artefact",
         expected: "the immutables that are known here".to_owned(),
@@ -228,31 +184,7 @@ fn predicted(artefact: &'static Artefact, values: &[(&str, [u8; 32])]) -> Result
     Ok(CodeHash::new(hash.0))
 }
 
-fn decoded(trusted: &TrustedState) -> Result<(ClientState, ConsensusState), AdapterError> {
-    let refused = |error: light_client_qbft::Error| AdapterError::Verification {
-        endpoint: "the trusted state".to_owned(),
-        operation: "deploy",
-        source: ErasedError::new(error),
-    };
-    let client = ClientState::decode(&trusted.client).map_err(refused)?;
-    Ok((client, ConsensusState::decode(&trusted.consensus).map_err(refused)?))
-}
-
-const fn kind_number(kind: Kind) -> u8 {
-    match kind {
-        Kind::Qbft => 0,
-        Kind::Ibft2 => 1,
-    }
-}
-
-const fn trust_level_number(level: TrustLevel) -> u8 {
-    match level {
-        TrustLevel::Strict => 0,
-        TrustLevel::OneThird => 1,
-    }
-}
-
-fn number(number: u64) -> Token {
+pub(crate) fn number(number: u64) -> Token {
     Token::Uint(number.into())
 }
 
@@ -271,6 +203,7 @@ mod tests {
         assert_ne!(hash(1, 1), hash(2, 1));
         assert_ne!(hash(1, 1), hash(1, 2));
     }
+
     #[test]
     fn chains_are_called_by_namespace_id_and_first_block() {
         let sha = |bytes: &[u8]| sha256(&[bytes]);

@@ -19,6 +19,7 @@
 //! | `abi` | calls, events and errors of the contracts, from the committed artefacts |
 //! | `header`, `logs` | what nodes say of blocks and events, checked for what can be checked alone |
 //! | `reader`, `writer`, `prover` | the three traits of `adapter` |
+//! | `clients` | the kinds of client contract: deploying, predicting and reading them |
 //! | `keys` | keystore files and environment variables |
 //! | `account`, `deploy`, `governance`, [`receipts`] | what operators, the demo and the tests do besides |
 //!
@@ -28,6 +29,7 @@
 mod abi;
 mod account;
 mod chain;
+mod clients;
 mod config;
 mod deploy;
 mod governance;
@@ -46,10 +48,10 @@ pub use account::{Deployed, EvmAccount};
 pub use adapter_json_rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
 pub use alloy_primitives::Address;
 pub use chain::EvmChain;
+pub use clients::{ContractCode, Difference, client_code};
 pub use config::{Consensus, EvmConfig, FeePolicy};
 pub use deploy::{
-    bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash, qbft_client_code_hash, router_code_hash,
-    tendermint_chain_ref,
+    bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash, router_code_hash, tendermint_chain_ref,
 };
 pub use governance::{Act, ActState, Governance, GovernedCall};
 pub use keys::{Key, KeyError, KeySource, password_from_file};

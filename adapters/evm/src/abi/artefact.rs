@@ -81,6 +81,10 @@ artefacts! {
     governance: "Governance",
     /// The light client of QBFT and IBFT 2.0 chains.
     qbft_light_client: "QbftLightClient",
+    /// The light client of Tendermint chains.
+    tendermint_light_client: "TendermintLightClient",
+    /// The signatures that it checks: made by its constructor.
+    tendermint_signatures: "TendermintSignatures",
     /// The ledger of receipts.
     receipt_ledger: "ReceiptLedger",
     /// The bridge of receipts.

@@ -1,36 +1,39 @@
-//! The clients that a chain hosts, as their contracts store them.
+//! The clients that a chain hosts, as their contracts store them: whatever their kind, which the contract's parameters
+//! tell ([`clients::open`]).
 
 use super::{
     events::number_topic,
     query::{self, Filter},
     view::{Answer, View},
 };
-use crate::abi::{
-    artefact::Artefact,
-    bindings::{
-        qbft_light_client::{
-            ConsensusStateHashCall, HeightAtCall, HeightCountCall, ParametersCall, ParametersReturn, QbftParameters,
-            StatusCall, StatusReturn,
+use crate::{
+    abi::{
+        artefact::Artefact,
+        // The functions that are read are the same in each kind.
+        bindings::{
+            qbft_light_client::{
+                ConsensusStateHashCall, HeightAtCall, HeightCountCall, ParametersCall, StatusCall, StatusReturn,
+            },
+            router::{ClientCall, ClientReturn},
         },
-        router::{ClientCall, ClientReturn},
+        strict,
     },
-    strict,
+    clients::{self, ConsensusClaim, OpenClient, StatePreimage},
 };
 use adapter::{AdapterError, HostedClient};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use ethers_core::{
     abi::{AbiEncode as _, ParamType, Token},
     types::U256,
 };
-use light_client::{ClientId, CodeHash, Codec as _, Height, StateRoot, Status, Timestamp};
-use light_client_qbft::{
-    ClientState, ConsensusHash, ConsensusState, Kind, Parameters, SetHash, StoredState, TrustLevel,
-};
+use light_client::{ClientId, Height, Status};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
+/// `Status.Frozen` of `ILightClient`.
+const FROZEN: u8 = 2;
 /// How many of a client's latest states are read with it.
 const LATEST_STATES: u64 = 16;
 /// How many consensus states are kept, each under its own hash.
@@ -39,23 +42,23 @@ const MAX_KEPT_STATES: usize = 4096;
 const FIRST_RANGE_BLOCKS: u64 = 2_000;
 
 /// Consensus states by their hash, so that none can be taken for another.
-pub(super) struct States(Mutex<HashMap<[u8; 32], ConsensusState>>);
+pub(super) struct States(Mutex<HashMap<[u8; 32], StatePreimage>>);
 
 impl States {
     pub(super) fn new() -> Self {
         Self(Mutex::new(HashMap::new()))
     }
 
-    fn get(&self, hash: &ConsensusHash) -> Option<ConsensusState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(hash.as_bytes()).copied()
+    fn get(&self, hash: &[u8; 32]) -> Option<StatePreimage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(hash).copied()
     }
 
-    fn keep(&self, state: ConsensusState) {
+    fn keep(&self, hash: [u8; 32], state: StatePreimage) {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if states.len() >= MAX_KEPT_STATES {
             states.clear();
         }
-        states.insert(*state.hash().as_bytes(), state);
+        states.insert(hash, state);
     }
 }
 
@@ -72,20 +75,18 @@ pub(super) async fn client(
     let calls = [StatusCall.encode(), ParametersCall.encode(), HeightCountCall.encode()];
     let [status, parameters, count] = view.calls(verifier, calls).await?;
     let status: StatusReturn = view.read("status", status)?;
-    let ParametersReturn(parameters) = view.read("parameters", parameters)?;
+    let client = opened(view, parameters)?;
     let count = number(view, "height count", view.read::<U256>("height count", count)?)?;
-    let frozen = status.0 == FROZEN;
     let stored = latest_states(view, verifier, count).await?;
-    let latest = stored.last().copied().filter(|state| state.height.number() == status.1);
-    let Some(latest) = latest else {
+    let Some(latest) = stored.last().filter(|(height, _)| *height == status.1) else {
         return Err(inconsistent(view, "heights", "the latest height last", status.1));
     };
-    let consensus = preimage(view, verifier, first_height, states, latest).await?;
+    let consensus = preimage(view, verifier, first_height, states, client.as_ref(), *latest).await?;
     if consensus.time.unix_seconds() != status.2 {
         return Err(inconsistent(view, "latest time", &consensus.time.to_string(), status.2));
     }
-    let client = ClientState::from_stored(parameters_of(view, &parameters)?, stored, frozen)
-        .map_err(|e| inconsistent(view, "client", "a client's states", e))?;
+    let encoded =
+        client.client(&stored, status.0 == FROZEN).map_err(|e| inconsistent(view, "client", "a client's states", e))?;
     let counterparty = registered.counterparty_id.parse::<ClientId>();
     Ok(Some(HostedClient {
         status: match status.0 {
@@ -94,10 +95,10 @@ pub(super) async fn client(
             FROZEN => Status::Frozen,
             other => return Err(inconsistent(view, "status", "0, 1 or 2", other)),
         },
-        latest_height: latest.height,
+        latest_height: client.height(latest.0),
         latest_time: consensus.time,
-        client: client.encode(),
-        consensus: consensus.encode(),
+        client: encoded,
+        consensus: consensus.encoded,
         counterparty: counterparty.map_err(|e| inconsistent(view, "counterparty", "a client id", e))?,
         counterparty_prefix: registered.counterparty_prefix.iter().map(|element| element.to_vec()).collect(),
     }))
@@ -112,15 +113,17 @@ pub(super) async fn state(
     id: &ClientId,
     height: Height,
 ) -> Result<Option<Vec<u8>>, AdapterError> {
-    let Some(registered) = registration(view, router, id).await? else { return Ok(None) };
-    let verifier = address(registered.verifier);
-    let call = ConsensusStateHashCall { height: height.number() };
-    let hash: [u8; 32] = view.call("consensus state hash", verifier, call).await?;
-    if hash == [0; 32] {
+    let Some(verifier) = verifier(view, router, id).await? else { return Ok(None) };
+    let number = height.number();
+    let calls = [ParametersCall.encode(), ConsensusStateHashCall { height: number }.encode()];
+    let [parameters, hash] = view.calls(verifier, calls).await?;
+    let client = opened(view, parameters)?;
+    let hash: [u8; 32] = view.read("consensus state hash", hash)?;
+    if hash == [0; 32] || client.height(number) != height {
         return Ok(None);
     }
-    let stored = StoredState { height, hash: ConsensusHash::new(hash) };
-    Ok(Some(preimage(view, verifier, first_height, states, stored).await?.encode()))
+    let state = preimage(view, verifier, first_height, states, client.as_ref(), (number, hash)).await?;
+    Ok(Some(state.encoded))
 }
 
 /// The greatest stored height not above `height`, and the one after it.
@@ -130,29 +133,38 @@ pub(super) async fn neighbours(
     id: &ClientId,
     height: Height,
 ) -> Result<[Option<Height>; 2], AdapterError> {
-    let Some(registered) = registration(view, router, id).await? else { return Ok([None, None]) };
-    let verifier = address(registered.verifier);
-    let count = number(view, "height count", view.call("height count", verifier, HeightCountCall).await?)?;
+    let Some(verifier) = verifier(view, router, id).await? else { return Ok([None, None]) };
+    let [parameters, count] = view.calls(verifier, [ParametersCall.encode(), HeightCountCall.encode()]).await?;
+    let client = opened(view, parameters)?;
+    let count = number(view, "height count", view.read("height count", count)?)?;
     // The heights ascend: search for the first one above.
     let (mut from, mut to) = (0, count);
     let mut lower = None;
     let mut upper = None;
     while from < to {
         let middle = from + (to - from) / 2;
-        let found: u64 = view.call("height", verifier, HeightAtCall { index: middle.into() }).await?;
-        if found <= height.number() {
+        let found = client.height(view.call("height", verifier, HeightAtCall { index: middle.into() }).await?);
+        if found <= height {
             lower = lower.max(Some(found));
             from = middle + 1;
         } else {
-            upper = Some(upper.map_or(found, |known: u64| known.min(found)));
+            upper = Some(upper.map_or(found, |known: Height| known.min(found)));
             to = middle;
         }
     }
-    Ok([lower.map(Height::new), upper.map(Height::new)])
+    Ok([lower, upper])
 }
 
-/// `Status.Frozen` of `ILightClient`.
-const FROZEN: u8 = 2;
+/// A client's contract by what its `parameters()` answered.
+fn opened(view: &View<'_>, parameters: Answer) -> Result<Box<dyn OpenClient>, AdapterError> {
+    let data = view.returned("parameters", parameters)?;
+    clients::open(&data).map_err(|e| e.into_adapter(view.endpoint.label(), "parameters"))
+}
+
+/// The contract of a client; `None` when the Router knows no such client.
+pub(super) async fn verifier(view: &View<'_>, router: Address, id: &ClientId) -> Result<Option<Address>, AdapterError> {
+    Ok(registration(view, router, id).await?.map(|registered| address(registered.verifier)))
+}
 
 /// What the Router has registered under an id; `None` when it says that it knows no such client.
 async fn registration(view: &View<'_>, router: Address, id: &ClientId) -> Result<Option<ClientReturn>, AdapterError> {
@@ -164,8 +176,8 @@ async fn registration(view: &View<'_>, router: Address, id: &ClientId) -> Result
     }
 }
 
-/// The client's latest states, ascending and without gaps.
-async fn latest_states(view: &View<'_>, verifier: Address, count: u64) -> Result<Vec<StoredState>, AdapterError> {
+/// The client's latest states, ascending and without gaps: heights, and what is stored there.
+async fn latest_states(view: &View<'_>, verifier: Address, count: u64) -> Result<Vec<(u64, [u8; 32])>, AdapterError> {
     let first = count.saturating_sub(LATEST_STATES);
     let calls = (first..count).map(|index| HeightAtCall { index: index.into() }.encode()).collect();
     let mut heights: Vec<u64> = Vec::new();
@@ -174,9 +186,8 @@ async fn latest_states(view: &View<'_>, verifier: Address, count: u64) -> Result
     }
     let calls = heights.iter().map(|height| ConsensusStateHashCall { height: *height }.encode()).collect();
     let mut stored = Vec::with_capacity(heights.len());
-    for (height, answer) in heights.iter().zip(view.call_list(verifier, calls).await?) {
-        let hash: [u8; 32] = view.read("consensus state hash", answer)?;
-        stored.push(StoredState { height: Height::new(*height), hash: ConsensusHash::new(hash) });
+    for (height, answer) in heights.into_iter().zip(view.call_list(verifier, calls).await?) {
+        stored.push((height, view.read("consensus state hash", answer)?));
     }
     Ok(stored)
 }
@@ -187,26 +198,28 @@ async fn preimage(
     verifier: Address,
     first_height: u64,
     states: &States,
-    stored: StoredState,
-) -> Result<ConsensusState, AdapterError> {
-    if let Some(state) = states.get(&stored.hash) {
-        return Ok(state);
+    client: &dyn OpenClient,
+    (height, hash): (u64, [u8; 32]),
+) -> Result<ConsensusClaim, AdapterError> {
+    if let Some(state) = states.get(&hash) {
+        return Ok(client.consensus(&state));
     }
     let topic = Artefact::qbft_light_client().event_hash("ConsensusState").unwrap_or_default();
-    let filter = Filter { address: verifier, topics: vec![vec![topic], vec![number_topic(stored.height.number())]] };
+    let filter = Filter { address: verifier, topics: vec![vec![topic], vec![number_topic(height)]] };
     let mut to = view.height;
     let mut range = FIRST_RANGE_BLOCKS;
     loop {
         let from = to.saturating_sub(range - 1).max(first_height.min(to));
         for log in query::logs(view.endpoint, &filter, from, to).await? {
             let state = state_of(view, &log.data)?;
-            if state.hash() == stored.hash {
-                states.keep(state);
-                return Ok(state);
+            let claim = client.consensus(&state);
+            if claim.hash == hash {
+                states.keep(hash, state);
+                return Ok(claim);
             }
         }
         if from <= first_height {
-            let expected = format!("the event of the state at height {}, {}", stored.height, stored.hash);
+            let expected = format!("the event of the state at height {height}, {}", B256::from(hash));
             return Err(inconsistent(view, "ConsensusState", &expected, "none"));
         }
         to = from - 1;
@@ -214,36 +227,17 @@ async fn preimage(
     }
 }
 
-fn state_of(view: &View<'_>, data: &[u8]) -> Result<ConsensusState, AdapterError> {
+fn state_of(view: &View<'_>, data: &[u8]) -> Result<StatePreimage, AdapterError> {
     let types = [ParamType::FixedBytes(32), ParamType::Uint(64), ParamType::FixedBytes(32)];
     let values = strict::tokens("ConsensusState", &types, data);
     match values.map_err(|e| e.into_adapter(view.endpoint.label()))?.as_slice() {
-        [Token::FixedBytes(root), Token::Uint(time), Token::FixedBytes(set)] => Ok(ConsensusState {
-            storage_root: StateRoot::new(root.as_slice().try_into().unwrap_or_default()),
-            time: Timestamp::from_unix_seconds(time.low_u64()),
-            set_hash: SetHash::new(set.as_slice().try_into().unwrap_or_default()),
+        [Token::FixedBytes(root), Token::Uint(time), Token::FixedBytes(set)] => Ok(StatePreimage {
+            root: root.as_slice().try_into().unwrap_or_default(),
+            time: time.low_u64(),
+            set_hash: set.as_slice().try_into().unwrap_or_default(),
         }),
         _ => Err(inconsistent(view, "ConsensusState", "root, time and set", "other values")),
     }
-}
-
-fn parameters_of(view: &View<'_>, raw: &QbftParameters) -> Result<Parameters, AdapterError> {
-    Ok(Parameters {
-        kind: match raw.kind {
-            0 => Kind::Qbft,
-            1 => Kind::Ibft2,
-            other => return Err(inconsistent(view, "kind", "0 or 1", other)),
-        },
-        trust_level: match raw.trust_level {
-            0 => TrustLevel::Strict,
-            1 => TrustLevel::OneThird,
-            other => return Err(inconsistent(view, "trust level", "0 or 1", other)),
-        },
-        router: light_client_crypto::Address::new(raw.router.0),
-        router_code_hash: CodeHash::new(raw.router_code_hash),
-        trusting_period_seconds: raw.trusting_period,
-        clock_drift_seconds: raw.clock_drift,
-    })
 }
 
 fn address(address: ethers_core::types::Address) -> Address {

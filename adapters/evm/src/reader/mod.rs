@@ -171,6 +171,18 @@ impl EvmReader {
         event.map(Some).map_err(|e| e.into_adapter(endpoint.label(), "eth_getLogs"))
     }
 
+    /// The contract behind a client's id; `None` when the Router knows no such client.
+    ///
+    /// # Errors
+    /// As every question to the chain.
+    pub async fn verifier(&self, id: &ClientId) -> Result<Option<Address>, AdapterError> {
+        let work = |endpoint: Arc<Endpoint>| async move {
+            let view = View::latest(&endpoint).await?;
+            hosted::verifier(&view, self.router, id).await
+        };
+        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
+    }
+
     async fn slot(&self, path: &StorePath) -> Result<At<[u8; 32]>, AdapterError> {
         let slot = &path.slot();
         let pool = &self.chain.pool;

@@ -76,8 +76,14 @@ impl<'a> View<'a> {
 
     /// Decodes what a call returned.
     pub(crate) fn read<R: AbiType + Tokenizable>(&self, what: &'static str, answer: Answer) -> Result<R, AdapterError> {
+        let data = self.returned(what, answer)?;
+        strict::decode(what, &data).map_err(|e| e.into_adapter(self.endpoint.label()))
+    }
+
+    /// What a call returned, as it is.
+    pub(crate) fn returned(&self, what: &'static str, answer: Answer) -> Result<Vec<u8>, AdapterError> {
         match answer {
-            Answer::Returned(data) => strict::decode(what, &data).map_err(|e| e.into_adapter(self.endpoint.label())),
+            Answer::Returned(data) => Ok(data),
             Answer::Reverted(data) => Err(AdapterError::Refused { operation: what, reason: reason::of_revert(&data) }),
         }
     }

@@ -10,7 +10,7 @@ use adapter::{
 use adapter_devchain::{ChainConfig, Fork, Node, NodeConfig, NodeHandle, Production};
 use adapter_evm::{
     Address, ClientParams, EndpointConfig, EvmAccount, EvmChain, EvmConfig, EvmReader, EvmWriter, FeePolicy,
-    Governance, GovernedCall, Key, QbftProver, chain_ref, qbft_client_code_hash,
+    Governance, GovernedCall, Key, QbftProver,
     receipts::{Facts, Receipts},
     router_code_hash,
 };
@@ -83,16 +83,17 @@ pub(crate) struct Side {
     pub(crate) client: ClientId,
 }
 
-struct Base {
-    node: NodeHandle,
-    chain: EvmChain,
-    governance: Governance,
-    router: Address,
-    owner: EvmAccount,
-    prover: QbftProver,
+/// A chain with governance and Router.
+pub(crate) struct Base {
+    pub(crate) node: NodeHandle,
+    pub(crate) chain: EvmChain,
+    pub(crate) governance: Governance,
+    pub(crate) router: Address,
+    pub(crate) owner: EvmAccount,
+    pub(crate) prover: QbftProver,
 }
 
-async fn base(node: NodeHandle) -> Base {
+pub(crate) async fn base(node: NodeHandle) -> Base {
     let config = config(&node);
     let bare = EvmChain::connect(config.clone()).await.unwrap();
     let owner = bare.account(key(&node, 0));
@@ -120,7 +121,7 @@ pub(crate) async fn linked(a: NodeHandle, b: NodeHandle) -> (Side, Side) {
 }
 
 async fn reference(chain: &EvmChain) -> [u8; 32] {
-    chain_ref(chain.config().chain_id, *chain.genesis_hash().await.unwrap().as_bytes())
+    chain.config().chain_ref(*chain.genesis_hash().await.unwrap().as_bytes())
 }
 
 async fn side(
@@ -132,8 +133,9 @@ async fn side(
     counterparty_ref: [u8; 32],
 ) -> Side {
     let Base { node, chain, governance, router, owner, prover } = base;
-    let verifier = owner.deploy_qbft_client(trusted).await.unwrap().address;
-    assert_eq!(chain.code_hash(verifier).await.unwrap(), qbft_client_code_hash(trusted).unwrap());
+    let kind = prover.client_type();
+    let verifier = owner.deploy_client(kind, trusted).await.unwrap().address;
+    assert_eq!(chain.client_difference(kind, verifier, trusted).await.unwrap(), None);
     let ledger = owner.deploy_ledger(governance.address(), home_ref).await.unwrap().address;
     let bridge = owner.deploy_bridge(router, ledger, governance.address(), PORT).await.unwrap().address;
     let acts = [

@@ -115,8 +115,8 @@ async fn side(
     [client, counterparty]: [ClientId; 2],
     [home_ref, counterparty_ref]: [[u8; 32]; 2],
 ) -> Side {
-    let Base { node, chain, governance, router, owner, .. } = base;
-    let verifier = owner.deploy_qbft_client(followed).await.unwrap().address;
+    let Base { node, chain, governance, router, owner, prover } = base;
+    let verifier = owner.deploy_client(prover.client_type(), followed).await.unwrap().address;
     let ledger = owner.deploy_ledger(governance.address(), home_ref).await.unwrap().address;
     let bridge = owner.deploy_bridge(router, ledger, governance.address(), PORT).await.unwrap().address;
     let acts = [
