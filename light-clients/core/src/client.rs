@@ -43,7 +43,7 @@ pub trait LightClient {
     ) -> Result<UpdateOutcome<Self>, Self::Error>;
 
     /// The heights of the stored states that the evidence rests on: tells the host which to load.
-    fn misbehaviour_heights(&self, evidence: &Self::Misbehaviour) -> [Height; 2];
+    fn misbehaviour_heights(&self, client: &Self::ClientState, evidence: &Self::Misbehaviour) -> [Height; 2];
 
     /// Verifies evidence and returns the frozen client state.
     ///

@@ -107,8 +107,8 @@ pub trait ErasedLightClient: Send + Sync {
     /// See [`LightClient::misbehaviour_heights`].
     ///
     /// # Errors
-    /// When the evidence does not decode.
-    fn misbehaviour_heights(&self, evidence: &[u8]) -> Result<[Height; 2], ErasedError>;
+    /// When the client state or the evidence does not decode.
+    fn misbehaviour_heights(&self, client: &[u8], evidence: &[u8]) -> Result<[Height; 2], ErasedError>;
 
     /// See [`LightClient::verify_misbehaviour`].
     ///
@@ -174,8 +174,8 @@ where
         }
     }
 
-    fn misbehaviour_heights(&self, evidence: &[u8]) -> Result<[Height; 2], ErasedError> {
-        Ok(self.0.misbehaviour_heights(&decode(evidence)?))
+    fn misbehaviour_heights(&self, client: &[u8], evidence: &[u8]) -> Result<[Height; 2], ErasedError> {
+        Ok(self.0.misbehaviour_heights(&decode(client)?, &decode(evidence)?))
     }
 
     fn verify_misbehaviour(

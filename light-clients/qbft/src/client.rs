@@ -68,7 +68,7 @@ impl<H: HashSuite, R: RecoverSuite> LightClient for Qbft<H, R> {
         self.update(trusted, update, now)
     }
 
-    fn misbehaviour_heights(&self, evidence: &Evidence) -> [Height; 2] {
+    fn misbehaviour_heights(&self, _client: &ClientState, evidence: &Evidence) -> [Height; 2] {
         [evidence.lower.height, evidence.upper.map_or(evidence.lower.height, |upper| upper.height)]
     }
 

@@ -59,7 +59,7 @@ impl Loaded {
 
     fn misbehaviour(&self, bytes: &[u8]) -> Result<ClientState, Error> {
         let evidence = Evidence::decode(bytes)?;
-        let trusted = CLIENT.misbehaviour_heights(&evidence).map(|wanted| {
+        let trusted = CLIENT.misbehaviour_heights(&self.client, &evidence).map(|wanted| {
             let (height, consensus) =
                 self.states.iter().find(|(height, _)| *height == wanted).unwrap_or(&self.states[0]);
             Trusted { height: *height, client: &self.client, consensus }
@@ -274,7 +274,7 @@ fn the_erased_client_agrees() {
     let (height, consensus) = evidence.states[0];
     let consensus = consensus.encode();
     let trusted = ErasedTrusted { height, client: &encoded, consensus: &consensus };
-    assert_eq!(client.misbehaviour_heights(&evidence.input).unwrap(), [height; 2]);
+    assert_eq!(client.misbehaviour_heights(&encoded, &evidence.input).unwrap(), [height; 2]);
     let frozen = client.verify_misbehaviour([trusted; 2], &evidence.input, evidence.now).unwrap();
     let stopped = ErasedTrusted { client: &frozen, ..trusted };
     assert_eq!(client.status(stopped, evidence.now).unwrap(), Status::Frozen);

@@ -97,7 +97,7 @@ fn run_misbehaviour(vector: &Value) -> Result<Value, Error> {
     let load = |wanted: Height| -> (Height, ConsensusState) {
         stored.iter().copied().find(|(height, _)| *height == wanted).unwrap_or(stored[0])
     };
-    let loaded = CLIENT.misbehaviour_heights(&evidence).map(load);
+    let loaded = CLIENT.misbehaviour_heights(&client, &evidence).map(load);
     let trusted = [0, 1].map(|index| Trusted { height: loaded[index].0, client: &client, consensus: &loaded[index].1 });
     let frozen = CLIENT.verify_misbehaviour(trusted, &evidence, now(vector))?;
     assert!(frozen.is_frozen() && frozen.stored() == client.stored());

@@ -42,9 +42,9 @@ impl LightClient for Tendermint {
         self.update(trusted, update, now)
     }
 
-    /// Of revision 0, since evidence names numbers only; the host finds its own states by the number.
-    fn misbehaviour_heights(&self, evidence: &Evidence) -> [Height; 2] {
-        [evidence.lower.number, evidence.upper.map_or(evidence.lower.number, |upper| upper.number)].map(Height::new)
+    fn misbehaviour_heights(&self, client: &ClientState, evidence: &Evidence) -> [Height; 2] {
+        let upper = evidence.upper.map_or(evidence.lower.number, |upper| upper.number);
+        [evidence.lower.number, upper].map(|number| client.parameters().height(number))
     }
 
     fn verify_misbehaviour(

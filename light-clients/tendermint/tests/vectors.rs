@@ -71,7 +71,9 @@ fn run_misbehaviour(vector: &Value) -> Result<Value, Error> {
     let load = |wanted: u64| -> (u64, ConsensusState) {
         stored.iter().copied().find(|(number, _)| *number == wanted).unwrap_or(stored[0])
     };
-    let loaded = CLIENT.misbehaviour_heights(&evidence).map(|height| load(height.number()));
+    let heights = CLIENT.misbehaviour_heights(&client, &evidence);
+    assert!(heights.iter().all(|height| height.revision() == client.latest_height().revision()));
+    let loaded = heights.map(|height| load(height.number()));
     let trusted = [0, 1].map(|index| Trusted {
         height: client.parameters().height(loaded[index].0),
         client: &client,
