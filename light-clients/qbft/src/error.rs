@@ -217,8 +217,8 @@ pub enum Error {
         /// The block's hash.
         found: BlockHash,
     },
-    /// The stored states do not say which set was valid at the height.
-    #[error("evidence: expected the set with hash {expected} at both stored states and in a header, found {found}")]
+    /// Neither header lists the lower state's set, so that nothing shows that it was valid at their height.
+    #[error("evidence: expected the set with hash {expected} in one of the headers, found {found}")]
     SetUnknownAtHeight {
         /// The lower state's set.
         expected: SetHash,

@@ -22,9 +22,10 @@ pub struct StateAt {
 /// RLPs, nothing after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// The stored state of the greatest height that is not above the headers'.
+    /// A stored state that is not above the headers' height. At a height where a state is stored, that is either this one
+    /// or the upper.
     pub lower: StateAt,
-    /// The next stored one; none exactly when the lower is the latest.
+    /// The next stored one, not below the headers'; none exactly when the lower is the latest.
     pub upper: Option<StateAt>,
     /// The headers as nodes store them.
     pub headers: [Vec<u8>; 2],
@@ -91,11 +92,14 @@ impl<H: HashSuite, R: RecoverSuite> Qbft<H, R> {
     ///
     /// 1. The client is not frozen.
     /// 2. The headers parse, are of one height, and are two blocks. (Another round or other seals make no other block.)
-    /// 3. The states named are the stored ones around that height.
-    /// 4. Their set is one and the same, and at least one header lists it: nobody honest seals a header that lists a
-    ///    set which is not valid there. The other header may list any set, since certifying a second block with a set
-    ///    of one's own choosing is what an attack looks like.
+    /// 3. The states named are stored ones next to each other, around that height.
+    /// 4. At least one header lists the lower state's set: nobody honest seals a header that lists a set which is not valid
+    ///    there, so one that a quorum of that set sealed shows that it was. The other header may list any set, since
+    ///    certifying a second block with a set of one's own choosing is what an attack looks like.
     /// 5. *Both* are sealed by a quorum of that set, and by nobody else; never by a skipping threshold.
+    ///
+    /// What the client stored above the lower state takes nothing back of that: a header that it was misled by is shown to
+    /// be forged like any other (ADR 9).
     pub(crate) fn misbehaviour(
         &self,
         trusted: [Trusted<'_, Self>; 2],
@@ -125,11 +129,6 @@ impl<H: HashSuite, R: RecoverSuite> Qbft<H, R> {
         }
         // 4.
         let expected = evidence.lower.state.set_hash;
-        if let Some(upper) = evidence.upper
-            && upper.state.set_hash != expected
-        {
-            return Err(Error::SetUnknownAtHeight { expected, found: upper.state.set_hash });
-        }
         let listed = |header: &Header<'_>| header.extra.validators.hash() == expected;
         let set = match (listed(&first), listed(&second)) {
             (true, _) => &first.extra.validators,
@@ -143,15 +142,16 @@ impl<H: HashSuite, R: RecoverSuite> Qbft<H, R> {
     }
 }
 
-/// The states named are the stored ones around `height`.
+/// The states named are stored, next to each other, and `height` is neither below the lower nor above the upper.
 fn check_neighbours(client: &ClientState, evidence: &Evidence, height: Height) -> Result<(), Error> {
-    let lower = client.at_or_below(height);
+    let lower = evidence.lower.height;
+    let next = client.next_above(lower);
+    let is_around = lower <= height && next.is_none_or(|next| height <= next.height);
     let unknown = |expected: Option<Height>, found: Option<Height>| Error::ConsensusStateUnknown { expected, found };
-    match lower {
-        Some(stored) if stored.height == evidence.lower.height => check_state(stored.hash, &evidence.lower.state)?,
-        _ => return Err(unknown(lower.map(|state| state.height), Some(evidence.lower.height))),
+    match client.hash_at(lower) {
+        Some(stored) if is_around => check_state(stored, &evidence.lower.state)?,
+        _ => return Err(unknown(client.at_or_below(height).map(|state| state.height), Some(lower))),
     }
-    let next = client.next_above(evidence.lower.height);
     match (next, &evidence.upper) {
         (None, None) => Ok(()),
         (Some(stored), Some(upper)) if stored.height == upper.height => check_state(stored.hash, &upper.state),

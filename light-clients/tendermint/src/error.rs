@@ -262,7 +262,7 @@ pub enum Error {
         /// The time at the higher one.
         second: Timestamp,
     },
-    /// The stored states do not say which set was valid at a header's height, or the headers list another.
+    /// The states named do not say by which set a header is judged, or the headers do not show that its votes count.
     #[error("evidence: expected the set with hash {expected} to be the valid one, found {found}")]
     SetUnknownAtHeight {
         /// The set that a stored state names.

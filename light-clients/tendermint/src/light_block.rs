@@ -87,10 +87,31 @@ impl LightBlock {
     /// # Errors
     /// [`Error::ValidatorSetEmpty`] when the block comes without its set.
     pub fn certified(&self) -> Result<Certified, Error> {
-        let set = self.validators.as_ref().ok_or(Error::ValidatorSetEmpty)?;
-        let places =
-            self.places_until(set, Quorum::MORE_THAN_TWO_THIRDS, |place, _| set.get(place).map(|one| one.power));
-        let commit = self.commit_of(set, &places, &BTreeMap::new());
+        self.certified_by(self.validators.as_ref().ok_or(Error::ValidatorSetEmpty)?)
+    }
+
+    /// The header with as many votes of this set's members as certify it, or all of them when they do not: one half of a
+    /// piece of evidence, where the block lists another set than the one that it is judged by. (Votes name no place, so
+    /// they count for whichever set the voter is in.)
+    ///
+    /// # Errors
+    /// [`Error::ValidatorSetEmpty`] when the block comes without its own set, which says whose vote is whose.
+    pub fn certified_by(&self, set: &ValidatorSet) -> Result<Certified, Error> {
+        let own = self.validators.as_ref().ok_or(Error::ValidatorSetEmpty)?;
+        let votes = self.commit.iter().flat_map(|commit| &commit.votes);
+        let by_key: BTreeMap<PublicKey, RecordedVote> =
+            own.validators().iter().zip(votes).filter_map(|(voter, vote)| Some((voter.key, (*vote)?))).collect();
+        let (mut votes, mut tally) = (Vec::new(), 0_u64);
+        for (index, member) in (0..).zip(set.validators()) {
+            if Quorum::MORE_THAN_TWO_THIRDS.is_met(tally, set.total_power()) {
+                break;
+            }
+            if let Some(&RecordedVote { seconds, nanos, signature }) = by_key.get(&member.key) {
+                votes.push(Vote { index, trusted_index: None, seconds, nanos, signature });
+                tally = tally.saturating_add(member.power);
+            }
+        }
+        let commit = Commit { set: set.clone(), votes, ..self.commit_of(own, &[], &BTreeMap::new()) };
         Ok(Certified { header: self.header.clone(), commit })
     }
 

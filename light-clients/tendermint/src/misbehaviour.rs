@@ -65,10 +65,25 @@ impl Codec for Evidence {
         if let Some(upper) = &self.upper {
             upper.write(&mut bytes);
         }
-        for certified in &self.headers {
-            certified.header.write(&mut bytes);
-            certified.commit.write(&mut bytes);
-        }
+        self.headers.iter().for_each(|certified| certified.write(&mut bytes));
+        bytes
+    }
+}
+
+/// Header ‖ commit, as evidence holds it.
+impl Codec for Certified {
+    type Error = Error;
+
+    fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut cursor = Cursor::new(bytes);
+        let certified = Self::read(&mut cursor)?;
+        cursor.finish()?;
+        Ok(certified)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
         bytes
     }
 }
@@ -88,6 +103,11 @@ impl Certified {
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
         Ok(Self { header: Header::read(cursor)?, commit: Commit::read(cursor)? })
     }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.header.write(bytes);
+        self.commit.write(bytes);
+    }
 }
 
 impl Tendermint {
@@ -98,13 +118,18 @@ impl Tendermint {
     ///    other block.)
     /// 3. The states named are the stored ones around the first header, and the lower is within the trusting period: keys
     ///    of longer ago owe nobody anything.
-    /// 4. The states say which set was valid at each header's height ([`Evidence::set_known_at`]), and the headers agree:
-    ///    of two blocks of one height at least one lists it, since nobody honest votes for a header that lists a set
-    ///    which is not valid there; the other may list any, since certifying a second block with a set of one's own
-    ///    choosing is what an attack looks like. Headers of two heights list each their own.
-    /// 5. *Both* are certified by more than two thirds of that set; never by a skipping threshold.
+    /// 4. The states name the set that each header is judged by ([`Evidence::set_judging`]), and what the headers list
+    ///    shows that its votes count. Nobody honest votes for a header that lists a set which is not valid there. So of two
+    ///    blocks of one height one lists that set, or they list two different ones; headers of two heights list each
+    ///    their own. Two blocks that list one and the same other set are none: where the set named is only a part of the
+    ///    valid one, its honest members may have voted for both, in two rounds.
+    /// 5. *Both* are certified by more than two thirds of the set that is named; never by a skipping threshold.
     ///
-    /// Source: ibc-go v10.3.0, `modules/light-clients/07-tendermint/misbehaviour_handle.go` (kinds, trusting period).
+    /// What the client stored above the lower state takes nothing back of that: a header that it was misled by is shown to
+    /// be forged like any other (ADR 9).
+    ///
+    /// Source: ibc-go v10.3.0, `modules/light-clients/07-tendermint/misbehaviour_handle.go` (kinds, trusting period, each
+    /// header judged from the trusted state below it).
     pub(crate) fn misbehaviour(
         &self,
         trusted: [Trusted<'_, Self>; 2],
@@ -133,13 +158,14 @@ impl Tendermint {
         // 4.
         let latest = client.latest().number;
         let sets = [
-            evidence.set_known_at(first.header.height(), latest)?,
-            evidence.set_known_at(second.header.height(), latest)?,
+            evidence.set_judging(first.header.height(), latest)?,
+            evidence.set_judging(second.header.height(), latest)?,
         ];
         let listed = [first.header.validators_hash(), second.header.validators_hash()];
         let lists = [listed[0] == sets[0], listed[1] == sets[1]];
-        let agree = if of_one_height { lists[0] || lists[1] } else { lists[0] && lists[1] };
-        if !agree {
+        // Where they list two sets, one of them may be the set that is named.
+        let counts = if of_one_height { lists[0] || listed[0] != listed[1] } else { lists[0] && lists[1] };
+        if !counts {
             let wrong = usize::from(lists[0]);
             return Err(Error::SetUnknownAtHeight { expected: sets[wrong], found: listed[wrong] });
         }
@@ -152,20 +178,17 @@ impl Tendermint {
 }
 
 impl Evidence {
-    /// The set that was valid at a height above the lower state, as far as the states named say so.
+    /// The set that a header of a height above the lower state is judged by: the next one of the state below it.
     ///
-    /// A state names the set of the *next* height. So the set is known for certain right above each of the two states; and
-    /// between them when both name the same one (which a chain that changes its set and then back again would belie).
-    /// Above the latest state of all, that state's set is the one whose word the client would take for any header.
-    fn set_known_at(&self, number: u64, latest: u64) -> Result<SetHash, Error> {
-        let lower = self.lower.state.next_set_hash;
-        let Some(upper) = &self.upper else { return Ok(lower) };
-        let is_next = |state: &StateAt| state.number.checked_add(1) == Some(number);
-        let (expected, found) = (lower, upper.state.next_set_hash);
-        if is_next(&self.lower) || (number <= upper.number && expected == found) {
-            Ok(lower)
-        } else if is_next(upper) || (number > upper.number && upper.number == latest) {
-            Ok(upper.state.next_set_hash)
+    /// Up to the upper state that is the lower one, whatever set the upper names: that may be a forger's choice. Above the
+    /// upper state it is that one, right above it or when it is the latest, whose set's word the client would take for any
+    /// header; farther up other states lie between, and nobody has named them.
+    fn set_judging(&self, number: u64, latest: u64) -> Result<SetHash, Error> {
+        let expected = self.lower.state.next_set_hash;
+        let Some(upper) = self.upper.filter(|upper| number > upper.number) else { return Ok(expected) };
+        let found = upper.state.next_set_hash;
+        if upper.number == latest || upper.number.checked_add(1) == Some(number) {
+            Ok(found)
         } else {
             Err(Error::SetUnknownAtHeight { expected, found })
         }

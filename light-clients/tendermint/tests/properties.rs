@@ -9,8 +9,8 @@ use light_client::{
     Trusted, UpdateOutcome,
 };
 use light_client_tendermint::{
-    ClientState, ConsensusState, Error, Evidence, KeyType, LightBlock, MembershipProof, RecordedCommit, RecordedVote,
-    Tendermint, TreeHash, TrustLevel, Update, Vote, json,
+    Certified, ClientState, ConsensusState, Error, Evidence, KeyType, LightBlock, MembershipProof, RecordedCommit,
+    RecordedVote, StateAt, Tendermint, TreeHash, TrustLevel, Update, Vote, json,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -251,6 +251,48 @@ fn an_update_carries_the_first_votes_that_meet_both_thresholds() {
     let update = worse.update(&parameters, 5, trusted.consensus(), Some(&set_of(&old))).unwrap();
     let places: Vec<_> = update.commit.votes.iter().map(|vote| vote.index).collect();
     assert_eq!(places, [0, 1, 2, 4, 5]);
+}
+
+#[test]
+fn a_forged_header_that_was_followed_is_shown_by_what_nodes_answer() {
+    let own = voters(KeyType::Ed25519, "", &[10, 10, 10, 10]);
+    let attacker = voters(KeyType::Ed25519, "attacker ", &[1]);
+    let trusted = Block::new("lighter-3", 10, 100 * SECOND, &own);
+    let honest = Block::new("lighter-3", 15, 105 * SECOND, &own);
+    // The stranger goes first, so that nobody's place is the same in both sets.
+    let padded = [&attacker[..], &own[..]].concat();
+    let forged = Block { voters: padded, next_voters: attacker, app_hash: vec![6; 32], ..honest.clone() };
+    let (set, now) = (set_of(&own), Timestamp::from_unix_seconds(106));
+    let [forged_block, honest_block] = [&forged, &honest].map(|block| recorded(block, &[0, 1, 2, 3]));
+
+    let lower = StateAt { number: 10, state: trusted.consensus() };
+    let client = ClientState::new(parameters("lighter-3"), 10, &lower.state).unwrap();
+    let trusted = Trusted { height: client.latest_height(), client: &client, consensus: &lower.state };
+    let update = forged_block.update(client.parameters(), 10, lower.state, Some(&set)).unwrap();
+    let UpdateOutcome::Advance(next) = CLIENT.verify_update(trusted, &update, now).unwrap() else { panic!("no-op") };
+    assert_eq!(next.consensus, forged.consensus());
+
+    let upper = StateAt { number: 15, state: next.consensus };
+    let show = |pair: [Certified; 2]| {
+        let evidence = Evidence::new(lower, Some(upper), pair);
+        let heights = CLIENT.misbehaviour_heights(&next.client, &evidence);
+        assert_eq!(heights.map(|height| (height.revision(), height.number())), [(3, 10), (3, 15)]);
+        let [low, high] = heights;
+        let trusted = [(low, &lower.state), (high, &upper.state)].map(|(height, consensus)| Trusted {
+            height,
+            client: &next.client,
+            consensus,
+        });
+        CLIENT.verify_misbehaviour(trusted, &evidence, now)
+    };
+    let by_set = |block: &LightBlock| block.certified_by(&set).unwrap();
+    assert!(show([by_set(&forged_block), by_set(&honest_block)]).unwrap().is_frozen());
+    let own_votes = show([forged_block.certified().unwrap(), by_set(&honest_block)]);
+    assert!(matches!(own_votes, Err(Error::ValidatorsHashMismatch { .. })));
+    // Of three votes one is the stranger's.
+    let few = recorded(&forged, &[0, 1, 2]);
+    assert_eq!(by_set(&few).commit.votes.len(), 2);
+    assert!(matches!(show([by_set(&few), by_set(&honest_block)]), Err(Error::NotEnoughPower { found: 20, .. })));
 }
 
 #[test]

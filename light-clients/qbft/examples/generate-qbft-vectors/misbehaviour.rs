@@ -103,6 +103,34 @@ fn devnode() {
     }
 }
 
+/// A client that followed a forged header, which lists a set of its forger's choice.
+fn misled(scene: &Scene, case: &str, base: &Verifier, trusted: ConsensusState, others: &[Validator]) {
+    let state = scene.world.consensus(T0 + 5, others);
+    let verifier = Verifier { stored: vec![(10, trusted), (15, state)], ..base.clone() };
+    let members: Vec<&Validator> = scene.set.iter().take(3).collect();
+    let forged = Block::new(scene.kind, 15, T0 + 5, &scene.world.state_root(), others).sealed(&members);
+    let honest = scene.block_at(15, T0 + 6).sealed_by_first(&scene.set, 3);
+    let between = [T0 + 3, T0 + 4].map(|time| scene.block_at(13, time).sealed_by_first(&scene.set, 3));
+    let above = [T0 + 6, T0 + 7].map(|time| scene.block_at(16, time).sealed_by_first(&scene.set, 3));
+    let accept = |number: u64, pair: &[Vec<u8>; 2]| frozen(number, [0, 1].map(|one| hash_of(scene.kind, &pair[one])));
+    let put = |detail: &str, description: &str, evidence: Evidence, expect: Value| {
+        put(case, detail, description, GENERATED, &verifier, &evidence.encode(), expect);
+    };
+    let around = |pair: &[Vec<u8>; 2]| Evidence::new(at(10, trusted), Some(at(15, state)), pair.clone());
+    let pair = [forged, honest];
+    put("misled", "the first is stored, and lists another set", around(&pair), accept(15, &pair));
+    put("misled-between", "below the stored one", around(&between), accept(13, &between));
+    put("misled-above", "above the upper state", around(&above), rejected("consensus-state-unknown"));
+    let from_forged = |pair: &[Vec<u8>; 2]| Evidence::new(at(15, state), None, pair.clone());
+    put("misled-by-its-own-set", "by the set that the stored one lists", from_forged(&pair), rejected("too-few-seals"));
+    put(
+        "misled-above",
+        "above the stored one, by the set trusted before",
+        from_forged(&above),
+        rejected("set-unknown-at-height"),
+    );
+}
+
 #[allow(clippy::too_many_lines)]
 fn sealed(scene: &Scene, case: &str) {
     let states = [scene.world.consensus(T0, &scene.set), scene.world.consensus(T0 + 20, &scene.set)];
@@ -139,6 +167,16 @@ fn sealed(scene: &Scene, case: &str) {
         &two,
         Evidence::new(lower, Some(upper), at_ten),
         frozen(10, ten),
+    );
+    let at_twenty =
+        [scene.block_at(20, T0 + 20), scene.block_at(20, T0 + 21)].map(|block| block.sealed_by_first(&scene.set, 3));
+    let twenty = [0, 1].map(|index| hash_of(scene.kind, &at_twenty[index]));
+    put(
+        "at-upper",
+        "at the height of the upper state, from the one below",
+        &two,
+        Evidence::new(lower, Some(upper), at_twenty),
+        frozen(20, twenty),
     );
     let late = Verifier { now: T0 + 10_000_000, ..verifier.clone() };
     put("expired", "shown to a client that has expired", &late, from(pair.clone()), accept());
@@ -210,13 +248,26 @@ fn sealed(scene: &Scene, case: &str) {
     put("neither", "neither header lists the trusted set", v, from(neither), rejected("set-unknown-at-height"));
     let changed = scene.world.consensus(T0 + 20, &others);
     let across = Verifier { stored: vec![(10, states[0]), (20, changed)], ..verifier.clone() };
+    let between_sets = |pair: [Vec<u8>; 2]| Evidence::new(lower, Some(at(20, changed)), pair);
     put(
         "changed",
-        "the set has changed between the stored states",
+        "the set has changed between the stored states, and the two list the lower one's",
         &across,
-        Evidence::new(lower, Some(at(20, changed)), pair.clone()),
+        between_sets(pair.clone()),
+        accept(),
+    );
+    let by_others = [T0 + 5, T0 + 6].map(|time| {
+        let block = Block::new(scene.kind, 15, time, &scene.world.state_root(), &others);
+        block.sealed_by_first(&others, 4)
+    });
+    put(
+        "upper-set",
+        "between two sets, by the upper state's",
+        &across,
+        between_sets(by_others),
         rejected("set-unknown-at-height"),
     );
+    misled(scene, case, &verifier, states[0], &others);
 
     let unknown = || rejected("consensus-state-unknown");
     put("upper-missing", "the next stored state is not named", &two, from(pair.clone()), unknown());

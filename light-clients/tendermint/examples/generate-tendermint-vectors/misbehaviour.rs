@@ -22,6 +22,7 @@ pub(crate) fn write_all() {
     let scene = Scene::new(KeyType::Ed25519);
     backwards(&scene);
     neighbours(&scene);
+    misled(&scene);
     framing(&scene);
 }
 
@@ -105,14 +106,13 @@ fn recorded() {
         None,
     );
     // The power changes from 6 to 7.
-    let unknown = rejected("set-unknown-at-height");
     put(
         "equivocation",
-        "",
-        "the set changes between the stored states",
+        "equivocation-set-changed",
+        "the set changes between the stored states, and the two list the lower one's",
         &[3, 7],
         evidence(3, Some(7), two),
-        Some(unknown),
+        None,
     );
 
     let two = ["6", "forged_time_going_back"];
@@ -306,18 +306,25 @@ fn neighbours(scene: &Scene) {
     put("above-latest", "above the latest state", &[low, high], evidence(high, None, two_at(25, own)), None);
     put(
         "next",
-        "right above the lower, whatever the upper says",
+        "right above the lower, and the upper names another set",
         &[low, other],
         evidence(low, Some(other), two_at(11, own)),
         None,
     );
     let unknown = Some("set-unknown-at-height");
     put(
-        "",
-        "between two states of different sets",
+        "changed-between",
+        "between two states of different sets, by the lower one's",
         &[low, other],
         evidence(low, Some(other), two_at(15, own)),
-        unknown,
+        None,
+    );
+    put(
+        "changed-at-upper",
+        "at the height of the upper state, which names another set",
+        &[low, other],
+        evidence(low, Some(other), two_at(20, own)),
+        None,
     );
     put(
         "upper-set",
@@ -423,6 +430,67 @@ fn neighbours(scene: &Scene) {
         evidence(low, Some(wrong(20, twenty)), pair()),
         mismatch,
     );
+}
+
+/// A client that followed a forged header. What that header lists and names is its forger's choice.
+fn misled(scene: &Scene) {
+    let case = "misled";
+    let own = &scene.voters;
+    let with = |prefix: &str| [&own[..], &voters(KeyType::Ed25519, prefix, &[1])].concat();
+    let (joined, accomplices) = (with("joined "), voters(KeyType::Ed25519, "attacker ", &[1]));
+    let at_height = |height: u64| scene.block_at(height, (T0 + height - 10) * SECOND);
+    let honest = at_height(15);
+    let forged = Block { next_voters: accomplices, app_hash: vec![6; 32], ..honest.clone() };
+    let state = forged.consensus();
+    let verifier = Verifier { stored: vec![(10, scene.trusted()), (15, state)], now: T0 + 10, ..scene.verifier() };
+    let by_own = |block: &Block, places: &[usize]| {
+        let header = block.header();
+        Certified { commit: block.commit_by(&header, own, places), header }
+    };
+    let three = |block: &Block| by_own(block, &[0, 1, 2]);
+    let listing = |set: &[Voter], block: &Block| Block { voters: set.to_vec(), ..block.clone() };
+    let evidence =
+        |headers: [Certified; 2]| Evidence { lower: at(10, scene.trusted()), upper: Some(at(15, state)), headers };
+    let put = |detail: &str, what: &str, verifier: &Verifier, evidence: &Evidence, rule: Option<&str>| {
+        put(case, detail, what, verifier, evidence, rule.map_or_else(|| frozen(evidence), rejected));
+    };
+    let put_two = |detail: &str, what: &str, headers: [Certified; 2], rule: Option<&str>| {
+        put(detail, what, &verifier, &evidence(headers), rule);
+    };
+    let unknown = Some("set-unknown-at-height");
+    let good = [three(&forged), three(&honest)];
+    put_two("", "the first is stored, and names another next set", good.clone(), None);
+    put_two("other-order", "the honest one first", [three(&honest), three(&forged)], None);
+    let padded = listing(&with("attacker "), &forged);
+    put_two("padded-set", "the stored one lists a stranger as well", [three(&padded), three(&honest)], None);
+    let changed = listing(&joined, &honest);
+    put_two("two-sets", "each lists another set than the trusted one", [three(&padded), three(&changed)], None);
+    // A set of which the trusted one is a part: its members may vote for two blocks in two rounds.
+    let same = [three(&listing(&joined, &forged)), three(&changed)];
+    put_two("one-other-set", "both list one set, and not the trusted one", same, unknown);
+    let own_set = Certified { header: padded.header(), commit: padded.commit(&[0, 1, 2, 3]) };
+    let mismatch = Some("validators-hash-mismatch");
+    put_two("padded-set", "the stored one with the votes of the set it lists", [own_set, three(&honest)], mismatch);
+    let few = [three(&forged), by_own(&honest, &[1, 3])];
+    put_two("", "half of the trusted power behind the honest one", few, Some("not-enough-power"));
+    let between = at_height(13);
+    let other = Block { app_hash: vec![9; 32], ..between.clone() };
+    put_two("between", "below the stored one", [three(&between), three(&other)], None);
+    let earlier = Block { time: between.time, ..at_height(14) };
+    put_two("backwards", "time that does not run, below the stored one", [three(&between), three(&earlier)], None);
+    let another = [three(&between), three(&listing(&joined, &earlier))];
+    put_two("backwards", "the second of two heights lists another set", another, unknown);
+    // Above it the client takes the forger's word.
+    let (above, second) = (at_height(16), Block { app_hash: vec![9; 32], ..at_height(16) });
+    let pair = [three(&above), three(&second)];
+    let from_forged = Evidence { lower: at(15, state), upper: None, headers: pair };
+    put("above", "above the stored one, by the set trusted before", &verifier, &from_forged, unknown);
+    // Keys are owed for the trusting period, from the lower state on.
+    let last = Verifier { now: T0 + 1000, ..verifier.clone() };
+    put("last-second", "in the last second of the lower state's period", &last, &evidence(good.clone()), None);
+    let late = Verifier { now: T0 + 1001, ..verifier.clone() };
+    let expired = reject("trust-expired", "expired", None);
+    super::misbehaviour::put(case, "", "after it, but not after the upper one's", &late, &evidence(good), expired);
 }
 
 fn framing(scene: &Scene) {

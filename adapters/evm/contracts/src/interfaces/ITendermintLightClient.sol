@@ -108,7 +108,7 @@ interface ITendermintLightClient is ILightClient {
     error HeadersIdentical(bytes32 found);
     /// Time runs forward from one header to the other.
     error NoConflict(uint64 first, uint64 second);
-    /// The stored states do not say which set was valid at a header's height, or the headers list another.
+    /// The states named do not say by which set a header is judged, or the headers do not show that its votes count.
     error SetUnknownAtHeight(bytes32 expected, bytes32 found);
 
     // Claims.

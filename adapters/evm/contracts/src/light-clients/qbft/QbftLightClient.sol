@@ -87,6 +87,8 @@ contract QbftLightClient is IQbftLightClient {
         return UpdateResult.Update;
     }
 
+    /// Two blocks of one height, neither below the lower state named nor above the upper, the next one stored. They are judged by the lower state's set,
+    /// whatever the upper's is: a header that this client was misled by is shown to be forged like any other.
     function misbehaviour(bytes calldata evidence) external returns (UpdateResult) {
         Head memory current = head;
         if (current.frozen) return UpdateResult.NoOp;
@@ -100,10 +102,9 @@ contract QbftLightClient is IQbftLightClient {
         if (parsed.lowerHeight > height) revert ConsensusStateUnknown(height);
         if (parsed.hasUpper) {
             requireStored(parsed.upperHeight, parsed.upperHash);
-            if (parsed.upperHeight <= height || !isNext(parsed.lowerHeight, parsed.upperHeight, current.count)) {
+            if (parsed.upperHeight < height || !isNext(parsed.lowerHeight, parsed.upperHeight, current.count)) {
                 revert ConsensusStateUnknown(parsed.upperHeight);
             }
-            if (parsed.upper.setHash != parsed.lower.setHash) revert SetUnknownAtHeight(parsed.lower.setHash, parsed.upper.setHash);
         } else if (parsed.lowerHeight != current.latestHeight) {
             revert ConsensusStateUnknown(parsed.lowerHeight);
         }

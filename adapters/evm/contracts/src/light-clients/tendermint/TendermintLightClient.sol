@@ -106,10 +106,13 @@ contract TendermintLightClient is ITendermintLightClient {
     }
 
     /// 1. The headers are two blocks of one height, or the later one's time is not later. 2. The states named are the stored ones around the first
-    /// header, and the lower is within the trusting period. 3. They say which set was valid at each header's height (`setKnownAt`), and the headers
-    /// agree: of two blocks of one height at least one lists it, since nobody honest votes for a header that lists a set which is not valid there; the
-    /// other may list any. Headers of two heights list each their own. 4. Both are certified by more than two thirds of that set; never by a skipping
-    /// threshold. Source of the kinds and the period: ibc-go v10.3.0 `07-tendermint/misbehaviour_handle.go`.
+    /// header, and the lower is within the trusting period. 3. They name the set that each header is judged by (`setJudging`), and what the headers
+    /// list shows that its votes count. Nobody honest votes for a header that lists a set which is not valid there. So of two blocks of one height one
+    /// lists that set, or they list two different ones; headers of two heights list each their own. Two blocks that list one and the same other set are
+    /// none: where the set named is only a part of the valid one, its honest members may have voted for both, in two rounds. 4. Both are certified by
+    /// more than two thirds of the set that is named; never by a skipping threshold. What this client stored above the lower state takes nothing back of
+    /// that: a header that it was misled by is shown to be forged like any other. Source of the kinds, of the period and of judging from the state below:
+    /// ibc-go v10.3.0 `07-tendermint/misbehaviour_handle.go`.
     function misbehaviour(bytes calldata evidence) external returns (UpdateResult) {
         Head memory current = head;
         if (current.frozen) return UpdateResult.NoOp;
@@ -120,8 +123,8 @@ contract TendermintLightClient is ITendermintLightClient {
         requireAround(parsed, current);
         requireFresh(parsed.lower.state.time);
         // 3.
-        bytes32 setA = setKnownAt(parsed, parsed.first.header.height, current.latestHeight);
-        bytes32 setB = setKnownAt(parsed, parsed.second.header.height, current.latestHeight);
+        bytes32 setA = setJudging(parsed, parsed.first.header.height, current.latestHeight);
+        bytes32 setB = setJudging(parsed, parsed.second.header.height, current.latestHeight);
         requireListed(ofOneHeight, setA, parsed.first.header.setHash, setB, parsed.second.header.setHash);
         // 4.
         TendermintVerifier.Settings memory settings = verifierSettings();
@@ -216,23 +219,23 @@ contract TendermintLightClient is ITendermintLightClient {
         requireStored(next, parsed.upper.hash);
     }
 
-    /// The set that was valid at a height above the lower state, as far as the states named say so. A state names the set of the next height. So the
-    /// set is known for certain right above each of the two; and between them when both name the same one (which a chain that changes its set and
-    /// then back again would belie). Above the latest state, that state's set is the one whose word the client would take for any header.
-    function setKnownAt(TendermintCodec.Evidence memory parsed, uint64 height, uint64 latest) private pure returns (bytes32) {
+    /// The set that a header of a height above the lower state is judged by: the next one of the state below it. Up to the upper state that is the
+    /// lower one, whatever set the upper names: that may be a forger's choice. Above the upper state it is that one, right above it or when it is the
+    /// latest, whose set's word the client would take for any header; farther up other states lie between, and nobody has named them.
+    function setJudging(TendermintCodec.Evidence memory parsed, uint64 height, uint64 latest) private pure returns (bytes32) {
         bytes32 lower = parsed.lower.state.nextSetHash;
-        if (!parsed.hasUpper || height - 1 == parsed.lower.height) return lower;
-        bytes32 upper = parsed.upper.state.nextSetHash;
         uint64 upperHeight = parsed.upper.height;
-        if (height <= upperHeight && lower == upper) return lower;
-        if (height - 1 == upperHeight || (height > upperHeight && upperHeight == latest)) return upper;
+        if (!parsed.hasUpper || height <= upperHeight) return lower;
+        bytes32 upper = parsed.upper.state.nextSetHash;
+        if (height - 1 == upperHeight || upperHeight == latest) return upper;
         revert SetUnknownAtHeight(lower, upper);
     }
 
     function requireListed(bool ofOneHeight, bytes32 setA, bytes32 listedA, bytes32 setB, bytes32 listedB) private pure {
         bool a = setA == listedA;
         bool b = setB == listedB;
-        if (ofOneHeight ? a || b : a && b) return;
+        // Where they list two sets, one of them may be the set that is named.
+        if (ofOneHeight ? a || listedA != listedB : a && b) return;
         if (a) revert SetUnknownAtHeight(setB, listedB);
         revert SetUnknownAtHeight(setA, listedA);
     }

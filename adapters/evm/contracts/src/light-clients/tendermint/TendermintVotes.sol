@@ -11,6 +11,8 @@ import {TendermintSignatures} from "./TendermintSignatures.sol";
 library TendermintVotes {
     uint256 private constant MAX_ROUND = 2 ** 31 - 1;
     uint256 private constant VOTE_BYTES = 80;
+    /// What goes before a vote's signature, its time last.
+    uint256 private constant TIMED_BYTES = 16;
     uint256 private constant MAX_NANOSECONDS = 10 ** 9 - 1;
     uint256 private constant NO_INDEX = 0xffff;
 
@@ -48,9 +50,13 @@ library TendermintVotes {
         commit.count = Ics23.take(reader, 2);
         commit.votes = reader.position;
         for (uint256 i = 0; i < commit.count; i++) {
-            uint256 word = uint256(wordAt(Ics23.skip(reader, VOTE_BYTES)));
+            uint256 word = uint256(wordAt(reader.position));
             uint256 nanoseconds = (word >> 128) & type(uint32).max;
-            if (nanoseconds > MAX_NANOSECONDS) revert ITendermintLightClient.VoteMalformed(word >> 240, MAX_NANOSECONDS, nanoseconds);
+            // Judged before the signature is read, which may be cut; but only when it is there itself.
+            if (nanoseconds > MAX_NANOSECONDS && reader.end - reader.position >= TIMED_BYTES) {
+                revert ITendermintLightClient.VoteMalformed(word >> 240, MAX_NANOSECONDS, nanoseconds);
+            }
+            Ics23.skip(reader, VOTE_BYTES);
         }
     }
 

@@ -96,10 +96,13 @@ contract QbftMisbehaviourTest is ClientFixture {
         refuse(bytes.concat(bytes8(uint64(110)), preimage(100), hex"01", state(120), a, b), mismatch);
         refuse(bytes.concat(state(110), hex"01", bytes8(uint64(120)), preimage(110), a, b), mismatch);
         accept(between(110, 120, a, b));
-        // At the upper state's own height that state is the lower one.
+        // At the height of a stored state, that one or the one below it.
         (a, b) = (sealedBy(block_(120, bytes32("a")), 0, 3), sealedBy(block_(120, bytes32("b")), 0, 3));
-        refuse(between(110, 120, a, b), unknown);
+        accept(between(110, 120, a, b));
         accept(afterLatest(a, b));
+        refuse(between(100, 110, a, b), unknown);
+        (a, b) = (sealedBy(block_(121, bytes32("a")), 0, 3), sealedBy(block_(121, bytes32("b")), 0, 3));
+        refuse(between(110, 120, a, b), unknown);
     }
 
     function test_one_block_is_no_misbehaviour_whatever_its_round_and_seals() public {
@@ -134,18 +137,24 @@ contract QbftMisbehaviourTest is ClientFixture {
         refuse(between(110, 120, sealedBy(b, 0, 3), sealedBy(c, 0, 3)), IQbftLightClient.SetUnknownAtHeight.selector);
     }
 
-    function test_between_states_of_two_sets_nothing_is_known() public {
+    /// A header that the client followed, and that its forgers let name another set, is shown to be forged by the set below it.
+    function test_a_client_that_was_misled_is_frozen() public {
         bytes memory set5 = setOf(0, 5);
         (bytes32 root, bytes memory nodes) = stateWith(ROUTER, bytes32("five"), CODE_HASH);
         client.update(message(preimage(120), set4, sealedBy(partsOf(130, T0, root, set5), 0, 4), nodes));
         bytes memory upper = bytes.concat(bytes8(uint64(130)), preimageOf(bytes32("five"), T0, set5));
-        bytes memory a = sealedBy(block_(125, bytes32("a")), 0, 3);
-        bytes memory b = sealedBy(block_(125, bytes32("b")), 0, 3);
-        refuse(bytes.concat(state(120), hex"01", upper, a, b), IQbftLightClient.SetUnknownAtHeight.selector);
-        // The old set is nobody at the new state's height.
-        a = sealedBy(block_(130, bytes32("a")), 0, 4);
-        b = sealedBy(block_(130, bytes32("b")), 0, 4);
+        bytes memory around = bytes.concat(state(120), hex"01", upper);
+        bytes memory stored = sealedBy(partsOf(130, T0, root, set5), 0, 4);
+        bytes memory honest = sealedBy(block_(130, bytes32("a")), 0, 4);
+        accept(bytes.concat(around, stored, honest));
+        accept(bytes.concat(around, honest, stored));
+        accept(bytes.concat(around, sealedBy(block_(125, bytes32("a")), 0, 3), sealedBy(block_(125, bytes32("b")), 0, 3)));
+        // By the set that the stored one lists nothing is shown, and above it nothing is known of the old set.
+        bytes memory few = sealedBy(block_(130, bytes32("a")), 0, 3);
+        refuse(bytes.concat(upper, hex"00", stored, few), IQbftLightClient.TooFewSeals.selector);
+        (bytes memory a, bytes memory b) = (sealedBy(block_(131, bytes32("a")), 0, 4), sealedBy(block_(131, bytes32("b")), 0, 4));
         refuse(bytes.concat(upper, hex"00", a, b), IQbftLightClient.SetUnknownAtHeight.selector);
+        refuse(bytes.concat(around, a, b), IQbftLightClient.ConsensusStateUnknown.selector);
     }
 
     function test_evidence_of_another_form() public {
