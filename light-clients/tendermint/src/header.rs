@@ -23,12 +23,56 @@ const APP_HASH: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     leaves: [Vec<u8>; HEADER_LEAVES],
+    said: Said,
+}
+
+/// What six of the leaves say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Said {
     chain_id: Vec<u8>,
     height: u64,
     time: Timestamp,
-    validators_hash: SetHash,
-    next_validators_hash: SetHash,
+    validators_hash: [u8; 32],
+    next_validators_hash: [u8; 32],
     app_hash: Vec<u8>,
+}
+
+impl Said {
+    /// Reads one leaf, counted from 0.
+    fn read(&mut self, field: usize, leaf: &[u8]) -> Result<(), Error> {
+        let set_hash = || {
+            let hash = protobuf::read_wrapped_bytes(leaf).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
+            hash.ok_or(malformed(field, "a hash of 32 bytes"))
+        };
+        match field {
+            CHAIN_ID => {
+                self.chain_id = protobuf::read_wrapped_bytes(leaf)
+                    .filter(|chain_id| !chain_id.is_empty())
+                    .ok_or(malformed(field, "a text that is not empty"))?
+                    .to_vec();
+            }
+            HEIGHT => {
+                self.height = protobuf::read_wrapped_number(leaf)
+                    .filter(|height| (1..=i64::MAX.cast_unsigned()).contains(height))
+                    .ok_or(malformed(field, "a number of 1 to 2^63 - 1"))?;
+            }
+            TIME => {
+                self.time = protobuf::read_timestamp(leaf)
+                    .filter(|(_, nanos)| *nanos < 1_000_000_000)
+                    .and_then(|(seconds, nanos)| seconds.checked_mul(1_000_000_000)?.checked_add(nanos))
+                    .map(Timestamp::from_unix_nanos)
+                    .ok_or(malformed(field, "a time from 1970 whose nanoseconds fit in 64 bits"))?;
+            }
+            VALIDATORS => self.validators_hash = set_hash()?,
+            NEXT_VALIDATORS => self.next_validators_hash = set_hash()?,
+            APP_HASH => {
+                self.app_hash =
+                    protobuf::read_wrapped_bytes(leaf).ok_or(malformed(field, "bytes in their one encoding"))?.to_vec();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 impl Header {
@@ -37,30 +81,14 @@ impl Header {
     /// # Errors
     /// [`Error::HeaderMalformed`] when a leaf is not the one encoding of what it must be.
     pub fn from_leaves(leaves: [Vec<u8>; HEADER_LEAVES]) -> Result<Self, Error> {
-        if let Some(field) = leaves.iter().position(|leaf| leaf.len() > usize::from(u8::MAX)) {
-            return Err(malformed(field, "at most 255 bytes"));
+        let mut said = Said::default();
+        for (field, leaf) in leaves.iter().enumerate() {
+            if leaf.len() > usize::from(u8::MAX) {
+                return Err(malformed(field, "at most 255 bytes"));
+            }
+            said.read(field, leaf)?;
         }
-        let chain_id = protobuf::read_wrapped_bytes(&leaves[CHAIN_ID])
-            .filter(|chain_id| !chain_id.is_empty())
-            .ok_or(malformed(CHAIN_ID, "a text that is not empty"))?
-            .to_vec();
-        let height = protobuf::read_wrapped_number(&leaves[HEIGHT])
-            .filter(|height| (1..=i64::MAX.cast_unsigned()).contains(height))
-            .ok_or(malformed(HEIGHT, "a number of 1 to 2^63 - 1"))?;
-        let time = protobuf::read_timestamp(&leaves[TIME])
-            .filter(|(_, nanos)| *nanos < 1_000_000_000)
-            .and_then(|(seconds, nanos)| seconds.checked_mul(1_000_000_000)?.checked_add(nanos))
-            .map(Timestamp::from_unix_nanos)
-            .ok_or(malformed(TIME, "a time from 1970 whose nanoseconds fit in 64 bits"))?;
-        let set_hash = |field: usize| {
-            let hash = protobuf::read_wrapped_bytes(&leaves[field]).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
-            hash.map(SetHash::new).ok_or(malformed(field, "a hash of 32 bytes"))
-        };
-        let (validators_hash, next_validators_hash) = (set_hash(VALIDATORS)?, set_hash(NEXT_VALIDATORS)?);
-        let app_hash = protobuf::read_wrapped_bytes(&leaves[APP_HASH])
-            .ok_or(malformed(APP_HASH, "bytes in their one encoding"))?
-            .to_vec();
-        Ok(Self { chain_id, height, time, validators_hash, next_validators_hash, app_hash, leaves })
+        Ok(Self { leaves, said })
     }
 
     /// The leaves as they are hashed.
@@ -70,32 +98,32 @@ impl Header {
 
     /// What the chain calls itself.
     pub fn chain_id(&self) -> &[u8] {
-        &self.chain_id
+        &self.said.chain_id
     }
 
     /// The number of the header's height, 1 to 2⁶³ − 1.
     pub const fn height(&self) -> u64 {
-        self.height
+        self.said.height
     }
 
     /// The block's time.
     pub const fn time(&self) -> Timestamp {
-        self.time
+        self.said.time
     }
 
     /// The set of this height.
     pub const fn validators_hash(&self) -> SetHash {
-        self.validators_hash
+        SetHash::new(self.said.validators_hash)
     }
 
     /// The set of the next height.
     pub const fn next_validators_hash(&self) -> SetHash {
-        self.next_validators_hash
+        SetHash::new(self.said.next_validators_hash)
     }
 
     /// What the application says its state is before this block; of any length.
     pub fn app_hash(&self) -> &[u8] {
-        &self.app_hash
+        &self.said.app_hash
     }
 
     /// The block's hash.
@@ -105,11 +133,13 @@ impl Header {
 
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Error> {
         let mut leaves: [Vec<u8>; HEADER_LEAVES] = Default::default();
-        for leaf in &mut leaves {
+        let mut said = Said::default();
+        for (field, leaf) in leaves.iter_mut().enumerate() {
             let [length] = cursor.take_array("length of a header's leaf")?;
             *leaf = cursor.take("header's leaf", length.into())?.to_vec();
+            said.read(field, leaf)?;
         }
-        Self::from_leaves(leaves)
+        Ok(Self { leaves, said })
     }
 
     pub(crate) fn write(&self, bytes: &mut Vec<u8>) {

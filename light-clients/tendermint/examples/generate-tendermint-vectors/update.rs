@@ -440,6 +440,18 @@ fn framing(scene: &Scene) {
     for (detail, power) in [("power-0", 0), ("power-negative", u64::MAX), ("power-2-63", 1 << 63)] {
         raw(detail, "a power out of its range", &at(set + 2 + 33, &power.to_be_bytes()), "validator-malformed");
     }
+    // What is read first is judged first, though the message ends early as well.
+    let cut = |bent: Vec<u8>, length: usize| bent[..length].to_vec();
+    let chain_id = 72 + 2 + 3 + 1;
+    assert_eq!(good[chain_id], 0x0a);
+    let leaf = cut(at(chain_id, &[0x12]), header - 1);
+    raw("then-cut", "another field in the leaf of the chain id, and the header is cut", &leaf, "header-malformed");
+    let power = cut(at(set + 2 + 33, &0_u64.to_be_bytes()), set + 2 + 41 + 3);
+    raw("then-cut", "a power of 0, and the set is cut", &power, "validator-malformed");
+    let nanos = cut(at(votes + 2 + 12, &1_000_000_000_u32.to_be_bytes()), votes + 2 + 79);
+    raw("then-cut", "a vote of 10^9 nanoseconds, cut in its signature", &nanos, "vote-malformed");
+    let half = cut(at(votes + 2 + 12, &u32::MAX.to_be_bytes()), votes + 2 + 14);
+    raw("in-nanos", "half of a vote's nanoseconds, which would be too many", &half, "message-truncated");
     let many = [&good[..set], &600_u16.to_be_bytes(), &set_of_600()].concat();
     put(case, "", "600 validators", &verifier, &many, rejected("too-many-validators"));
     let trusted_many = [&good[..72], &600_u16.to_be_bytes(), &set_of_600(), &good[74..]].concat();
