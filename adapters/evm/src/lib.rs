@@ -20,7 +20,7 @@
 //! | `header`, `logs` | what nodes say of blocks and events, checked for what can be checked alone |
 //! | `reader`, `writer`, `prover` | the three traits of `adapter` |
 //! | `clients` | the kinds of client contract: deploying, predicting and reading them |
-//! | `keys` | keystore files and environment variables |
+//! | `keys` | the keys of accounts |
 //! | `account`, `deploy`, `governance`, [`receipts`] | what operators, the demo and the tests do besides |
 //!
 //! `ethers` encodes and signs, in this crate only; everything that is hashed or verified goes through `alloy` and the
@@ -46,6 +46,7 @@ use adapter_json_rpc as rpc;
 pub use abi::artefact::{Artefact, ImmutableError};
 pub use account::{Deployed, EvmAccount};
 pub use adapter_json_rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
+pub use adapter_keystore::{KeyError, KeySource, password_from_file};
 pub use alloy_primitives::Address;
 pub use chain::EvmChain;
 pub use clients::{ContractCode, Difference, client_code};
@@ -54,7 +55,7 @@ pub use deploy::{
     bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash, router_code_hash, tendermint_chain_ref,
 };
 pub use governance::{Act, ActState, Governance, GovernedCall};
-pub use keys::{Key, KeyError, KeySource, password_from_file};
+pub use keys::Key;
 pub use light_client_qbft::TrustLevel;
 pub use logs::Log;
 pub use prover::{ClientParams, QbftProver};

@@ -24,14 +24,15 @@ pub(crate) struct Graph {
 /// The dependencies within the workspace that a crate may have. A crate that is in no row may have none.
 ///
 /// `*` stands for one name: `adapter-*` is a chain's adapter, `light-client-*` a consensus.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("light-client", &[]),
     ("light-client-crypto", &["light-client"]),
     ("light-client-proofs", &["light-client", "light-client-crypto"]),
     ("light-client-*", &["light-client", "light-client-crypto", "light-client-proofs"]),
     ("adapter", &["light-client"]),
     ("adapter-json-rpc", &["adapter"]),
-    ("adapter-*", &["adapter", "adapter-json-rpc", "light-client", "light-client-*"]),
+    ("adapter-keystore", &[]),
+    ("adapter-*", &["adapter", "adapter-json-rpc", "adapter-keystore", "light-client", "light-client-*"]),
     ("relayer-core", &["light-client"]),
     ("relayer-store", &["light-client", "relayer-core"]),
     ("relayer-engine", &["adapter", "light-client", "relayer-core", "relayer-store"]),
