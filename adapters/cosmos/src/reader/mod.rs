@@ -1,0 +1,508 @@
+//! Reading what an ibc-go chain's nodes claim.
+//!
+//! Heights are those of blocks, with the revision that the chain's id gives. What a block did is in the state after it, and
+//! that is proven by the header of the next one; to reckon with that is the prover's and the relayer's.
+
+mod accepted;
+pub(crate) mod events;
+pub(crate) mod hosted;
+
+use crate::{
+    chain::Shared,
+    proto::{QueryCounterpartyInfoRequest, QueryCounterpartyInfoResponse},
+    rpc::{Node, Query},
+    writer::{KEY_NOT_FOUND, SDK},
+};
+use adapter::{AdapterError, At, ChainReader, Head, HostedClient, PacketEvent, Submitted, TransactionHash};
+use adapter_json_rpc::{RpcError, printable};
+use async_trait::async_trait;
+use events::{BlockResults, DESTINATION_CLIENT, EventKind, SEQUENCE, SOURCE_CLIENT};
+use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
+use hosted::{Hosted, consensus_state};
+use ibc_proto::{
+    cosmos::base::query::v1beta1::PageRequest,
+    ibc::core::client::v1::{QueryConsensusStateHeightsRequest, QueryConsensusStateHeightsResponse},
+};
+use light_client::{
+    ChainId, ClientId, Codec as _, CommitmentHash, Height, Packet, Sequence, StorePath, next_sequence_send_path,
+};
+use prost::Message as _;
+use prost_13::Message as _;
+use serde::Deserialize;
+use serde_json::json;
+use std::{fmt::Display, sync::Arc};
+
+/// Blocks whose results are asked for at the same time.
+const BLOCKS_AT_ONCE: usize = 8;
+/// The most events of one answer to the relayer.
+const MAX_EVENTS: usize = 500_000;
+/// Heights of consensus states on one page, and the most pages that are read.
+const HEIGHTS_PER_PAGE: u64 = 1_000;
+const MAX_HEIGHT_PAGES: usize = 100;
+/// What an ibc-go chain keeps as a packet receipt.
+///
+/// Source: ibc-go v10.3.0, `modules/core/04-channel/v2/keeper/keeper.go` (`SetPacketReceipt`).
+const PACKET_RECEIPT: [u8; 1] = [2];
+
+/// Reads one ibc-go chain.
+pub struct CosmosReader {
+    chain: Arc<Shared>,
+}
+
+/// A client that has no counterparty yet, or has one: what lies on the host.
+struct Client {
+    height: u64,
+    hosted: Hosted,
+    consensus: Option<light_client_tendermint::ConsensusState>,
+    counterparty: Option<(ClientId, Vec<Vec<u8>>)>,
+}
+
+impl CosmosReader {
+    pub(crate) fn new(chain: Arc<Shared>) -> Self {
+        Self { chain }
+    }
+
+    /// The counterparty of a client, with its Merkle prefix; `None` when none is registered, or there is no such client.
+    ///
+    /// # Errors
+    /// As every question to the chain.
+    pub async fn counterparty(&self, id: &ClientId) -> Result<Option<(ClientId, Vec<Vec<u8>>)>, AdapterError> {
+        self.chain.rpc.attempt(|node| async move { counterparty(&node, id, None).await }).await
+    }
+
+    /// What an address has of a denomination, in its smallest unit; saturated.
+    ///
+    /// # Errors
+    /// As every question to the chain.
+    pub async fn balance(&self, address: &str, denom: &str) -> Result<u128, AdapterError> {
+        self.chain.rpc.attempt(|node| async move { crate::writer::balance(&node, address, denom, None).await }).await
+    }
+
+    /// What lies in the ibc store, and the height of the state that it was read in.
+    async fn stored(&self, node: &Node, key: &[u8], height: Option<u64>) -> Result<(u64, Vec<u8>), AdapterError> {
+        const OPERATION: &str = "reading the store";
+        let path = format!("/store/{}/key", self.chain.config.store);
+        let query = Query { path, data: key.to_vec(), height, prove: false };
+        let answer = node.query(&query).await?;
+        if answer.code != 0 {
+            let reason = format!("code {} of {}: {}", answer.code, answer.codespace, answer.log);
+            return Err(AdapterError::Refused { operation: OPERATION, reason });
+        }
+        Ok((answer.height, answer.value))
+    }
+
+    /// The packet events of one block, one node's word.
+    async fn block_events(&self, node: &Node, block: u64) -> Result<Vec<PacketEvent>, AdapterError> {
+        const OPERATION: &str = "block_results";
+        let params = json!({ "height": block.to_string() });
+        let answer = match node.endpoint().call_for::<BlockResults>(OPERATION, params).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Err(node.inconsistent("result", "an answer".to_owned(), "null".to_owned())),
+            Err(error) => return Err(node.failed_at(error, OPERATION, block).await),
+        };
+        if answer.height != block.to_string() {
+            let (expected, found) = (format!("height {block}"), printable(&answer.height));
+            return Err(node.inconsistent("height", expected, found));
+        }
+        let height = self.chain.height(block);
+        let mut events = Vec::new();
+        for event in answer.into_events() {
+            match event.packet_event(height) {
+                Ok(event) => events.extend(event),
+                // It waits by itself, as a packet that nobody tells of; those beside it must not wait with it.
+                Err(error @ RpcError::Unfit { .. }) => {
+                    tracing::warn!(endpoint = node.label(), block, %error, "a packet nobody can carry");
+                }
+                Err(error) => return Err(node.failed(error, OPERATION)),
+            }
+        }
+        Ok(events)
+    }
+
+    /// The first event of one packet, of one kind, in the whole life of the chain.
+    async fn find_event(
+        &self,
+        kind: EventKind,
+        client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<PacketEvent>, AdapterError> {
+        let mut failure = None;
+        let mut absent = false;
+        // A node that hides an event answers as one where there is none: only when all have none, there is none.
+        // What it tells is proven or disproven later; then it is asked for again, and of another.
+        for node in self.chain.rpc.nodes() {
+            match self.find_event_at(&node, kind, client, sequence).await {
+                Ok(Some(event)) => return Ok(Some(event)),
+                Ok(None) => absent = true,
+                Err(error) => {
+                    self.chain.rpc.judge(&node, &error);
+                    failure = Some(error);
+                }
+            }
+        }
+        match failure {
+            Some(error) if !absent => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    /// Looks the event up by client and number: first among those of transactions, then among those of blocks, to which an
+    /// application tells that answers later. What is found is read as any other block.
+    async fn find_event_at(
+        &self,
+        node: &Node,
+        kind: EventKind,
+        client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<PacketEvent>, AdapterError> {
+        let role = match kind {
+            EventKind::Receive | EventKind::Acknowledgement => DESTINATION_CLIENT,
+            EventKind::Send | EventKind::Acknowledged | EventKind::TimedOut => SOURCE_CLIENT,
+        };
+        let name = kind.name();
+        let query = format!("{name}.{role}='{client}' AND {name}.{SEQUENCE}='{sequence}'");
+        let mut blocks: Vec<u64> = node.transactions(&query).await?.iter().map(|found| found.height).collect();
+        if blocks.is_empty() {
+            blocks = node.blocks(&query).await?;
+        }
+        blocks.dedup();
+        for block in blocks {
+            let events = self.block_events(node, block).await?;
+            if let Some(event) = events.into_iter().find(|event| is_of(event, kind, client, sequence)) {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first transaction that matches, with the client messages that it gave to a client; the head's height when there
+    /// is none.
+    async fn submitted(&self, id: &ClientId, query: &str) -> Result<At<Option<Submitted>>, AdapterError> {
+        let work = |node: Node| async move {
+            let found = node.transactions(query).await?.into_iter().find(|found| found.code == 0);
+            let Some(transaction) = found else {
+                return Ok(At { height: self.chain.height(node.latest_height().await?), value: None });
+            };
+            let (submitter, messages) = accepted::messages_to(id, &transaction.bytes);
+            let value = Submitted { transaction: TransactionHash(transaction.hash), submitter, messages };
+            Ok(At { height: self.chain.height(transaction.height), value: Some(value) })
+        };
+        self.chain.rpc.attempt_by_turns(work).await
+    }
+
+    async fn read_client(&self, node: &Node, id: &ClientId) -> Result<(u64, Option<Client>), AdapterError> {
+        let (height, stored) = self.stored(node, format!("clients/{id}/clientState").as_bytes(), None).await?;
+        if stored.is_empty() {
+            return Ok((height, None));
+        }
+        let counterparty = counterparty(node, id, Some(height)).await?;
+        let store = counterparty.as_ref().and_then(|(_, prefix)| prefix.first().cloned()).unwrap_or_default();
+        let hosted = Hosted::read(node.label(), &stored, &store)?;
+        let consensus = self.state(node, id, hosted.latest_height, Some(height)).await?.1;
+        Ok((height, Some(Client { height, hosted, consensus, counterparty })))
+    }
+
+    /// A consensus state as it is stored.
+    async fn state(
+        &self,
+        node: &Node,
+        id: &ClientId,
+        at: Height,
+        height: Option<u64>,
+    ) -> Result<(u64, Option<light_client_tendermint::ConsensusState>), AdapterError> {
+        // The standard writes heights with their revision, be it 0.
+        let key = format!("clients/{id}/consensusStates/{}-{}", at.revision(), at.number());
+        let (height, stored) = self.stored(node, key.as_bytes(), height).await?;
+        if stored.is_empty() {
+            return Ok((height, None));
+        }
+        Ok((height, Some(consensus_state(node.label(), &stored)?)))
+    }
+
+    /// All heights at which a client stores states, in no order.
+    async fn state_heights(&self, node: &Node, id: &ClientId) -> Result<(u64, Vec<Height>), AdapterError> {
+        let mut key = Vec::new();
+        let mut at = None;
+        let mut heights = Vec::new();
+        for _ in 0..MAX_HEIGHT_PAGES {
+            let request = QueryConsensusStateHeightsRequest {
+                client_id: id.to_string(),
+                pagination: Some(PageRequest { key, limit: HEIGHTS_PER_PAGE, ..Default::default() }),
+            };
+            let query = Query {
+                path: "/ibc.core.client.v1.Query/ConsensusStateHeights".to_owned(),
+                data: request.encode_to_vec(),
+                height: at,
+                prove: false,
+            };
+            let answer = node.query(&query).await?;
+            if answer.code != 0 {
+                let reason = format!("code {} of {}: {}", answer.code, answer.codespace, answer.log);
+                return Err(AdapterError::Refused { operation: "consensus state heights", reason });
+            }
+            at = Some(answer.height);
+            let page = QueryConsensusStateHeightsResponse::decode(answer.value.as_slice());
+            let page = page.map_err(|e| wrong(node, "heights", "a list", &e))?;
+            let height = |found: ibc_proto::ibc::core::client::v1::Height| {
+                Height::with_revision(found.revision_number, found.revision_height)
+            };
+            heights.extend(page.consensus_state_heights.into_iter().map(height));
+            key = page.pagination.map(|pagination| pagination.next_key).unwrap_or_default();
+            if key.is_empty() {
+                return Ok((answer.height, heights));
+            }
+        }
+        let reason = format!("expected at most {MAX_HEIGHT_PAGES} pages of {HEIGHTS_PER_PAGE}, found more");
+        Err(AdapterError::Refused { operation: "consensus state heights", reason })
+    }
+}
+
+#[async_trait]
+impl ChainReader for CosmosReader {
+    fn chain_id(&self) -> &ChainId {
+        self.chain.chain_id()
+    }
+
+    /// The head of the node in the middle, the lower one of two: a node that claims too much is not followed. Which block is
+    /// the true one at a height only its votes say, and those are the prover's to check.
+    async fn head(&self) -> Result<Head, AdapterError> {
+        let nodes = self.chain.rpc.awake();
+        let heads = join_all(nodes.iter().map(|node| async move { node.head(executed(node).await?).await })).await;
+        let mut candidates = Vec::with_capacity(heads.len());
+        let mut failure = None;
+        for (node, head) in nodes.iter().zip(heads) {
+            match head {
+                Ok(head) => candidates.push(head),
+                Err(error) => {
+                    self.chain.rpc.judge(node, &error);
+                    failure = Some(error);
+                }
+            }
+        }
+        candidates.sort_by_key(|head| head.height);
+        let middle = candidates.len().saturating_sub(1) / 2;
+        match (candidates.into_iter().nth(middle), failure) {
+            (Some(head), _) => {
+                self.chain.rpc.compare_heads(head.height);
+                Ok(Head { height: self.chain.height(head.height), time: head.time, hash: head.hash })
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(AdapterError::Config {
+                key: "endpoints",
+                expected: "at least one".to_owned(),
+                found: "none".to_owned(),
+            }),
+        }
+    }
+
+    /// Block by block: what a search for a range of heights costs a node grows with the chain's whole past, and it leaves out
+    /// what no transaction told of.
+    async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError> {
+        // There is no block 0.
+        let blocks = from.number().max(1)..=to.number();
+        let read = |block: u64| async move {
+            self.chain.rpc.attempt(|node| async move { self.block_events(&node, block).await }).await
+        };
+        let mut blocks = stream::iter(blocks.map(read)).buffered(BLOCKS_AT_ONCE);
+        let mut events: Vec<PacketEvent> = Vec::new();
+        while let Some(part) = blocks.try_next().await? {
+            events.extend(part);
+            if events.len() > MAX_EVENTS {
+                return Err(AdapterError::Refused {
+                    operation: "packet_events",
+                    reason: format!("expected at most {MAX_EVENTS} events in the range, found more: ask for less"),
+                });
+            }
+        }
+        Ok(events)
+    }
+
+    async fn sent_packet(
+        &self,
+        source_client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<At<Packet>>, AdapterError> {
+        Ok(match self.find_event(EventKind::Send, source_client, sequence).await? {
+            Some(PacketEvent::Sent { height, packet }) => Some(At { height, value: packet }),
+            _ => None,
+        })
+    }
+
+    async fn written_acknowledgement(
+        &self,
+        destination_client: &ClientId,
+        sequence: Sequence,
+    ) -> Result<Option<At<Vec<u8>>>, AdapterError> {
+        Ok(match self.find_event(EventKind::Acknowledgement, destination_client, sequence).await? {
+            Some(PacketEvent::Acknowledged { height, acknowledgement, .. }) => {
+                Some(At { height, value: acknowledgement })
+            }
+            _ => None,
+        })
+    }
+
+    /// A client of another kind than 07-tendermint, or without a registered counterparty, is an
+    /// [`AdapterError::Config`].
+    async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError> {
+        let work = |node: Node| async move {
+            let (height, client) = self.read_client(&node, id).await?;
+            let Some(client) = client else { return Ok(At { height: self.chain.height(height), value: None }) };
+            let Some((counterparty, counterparty_prefix)) = client.counterparty else {
+                return Err(AdapterError::Config {
+                    key: "client",
+                    expected: format!("a registered counterparty of {id}"),
+                    found: "none".to_owned(),
+                });
+            };
+            let now = node.head(client.height).await?.time;
+            let status = client.hosted.status(client.consensus.as_ref(), now);
+            let Some(consensus) = client.consensus else {
+                let expected = format!("a state at the latest height {}", client.hosted.latest_height);
+                return Err(wrong(&node, "consensus state", &expected, &"none"));
+            };
+            let value = Some(HostedClient {
+                status,
+                latest_height: client.hosted.latest_height,
+                latest_time: consensus.time,
+                client: client.hosted.client_state(node.label(), &consensus)?.encode(),
+                consensus: consensus.encode(),
+                counterparty,
+                counterparty_prefix,
+            });
+            Ok(At { height: self.chain.height(height), value })
+        };
+        self.chain.rpc.attempt_by_turns(work).await
+    }
+
+    async fn consensus_state(&self, id: &ClientId, height: Height) -> Result<At<Option<Vec<u8>>>, AdapterError> {
+        let work = |node: Node| async move {
+            let (at, state) = self.state(&node, id, height, None).await?;
+            Ok(At { height: self.chain.height(at), value: state.map(|state| state.encode()) })
+        };
+        self.chain.rpc.attempt(work).await
+    }
+
+    async fn consensus_heights(&self, id: &ClientId, height: Height) -> Result<At<[Option<Height>; 2]>, AdapterError> {
+        let work = |node: Node| async move {
+            let (at, heights) = self.state_heights(&node, id).await?;
+            let lower = heights.iter().copied().filter(|stored| *stored <= height).max();
+            let upper = heights.iter().copied().filter(|stored| *stored > height).min();
+            Ok(At { height: self.chain.height(at), value: [lower, upper] })
+        };
+        self.chain.rpc.attempt(work).await
+    }
+
+    /// A packet receipt, of which an ibc-go chain keeps but the byte 2, is told as 32 bytes that end with it.
+    async fn value(&self, path: &StorePath) -> Result<At<Option<CommitmentHash>>, AdapterError> {
+        let work = |node: Node| async move {
+            let (at, stored) = self.stored(&node, path.as_bytes(), None).await?;
+            let value = match <[u8; 32]>::try_from(stored.as_slice()) {
+                Ok(hash) => Some(hash),
+                Err(_) if stored.is_empty() => None,
+                Err(_) if stored == PACKET_RECEIPT => {
+                    let mut padded = [0; 32];
+                    padded[31..].copy_from_slice(&PACKET_RECEIPT);
+                    Some(padded)
+                }
+                Err(_) => return Err(wrong(&node, "value", "a commitment or a packet receipt", &stored.len())),
+            };
+            Ok(At { height: self.chain.height(at), value: value.map(CommitmentHash::new) })
+        };
+        self.chain.rpc.attempt_by_turns(work).await
+    }
+
+    /// 0 when there is no such client, or it has no counterparty.
+    async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError> {
+        let path = next_sequence_send_path(client);
+        let path = path.as_bytes();
+        let work = |node: Node| async move {
+            let (at, stored) = self.stored(&node, path, None).await?;
+            let value = match <[u8; 8]>::try_from(stored.as_slice()) {
+                Ok(bytes) => u64::from_be_bytes(bytes),
+                Err(_) if stored.is_empty() => 0,
+                Err(_) => return Err(wrong(&node, "next sequence", "8 bytes", &stored.len())),
+            };
+            Ok(At { height: self.chain.height(at), value })
+        };
+        self.chain.rpc.attempt_by_turns(work).await
+    }
+
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError> {
+        let stored = format!("{}-{}", height.revision(), height.number());
+        self.submitted(id, &format!("update_client.client_id='{id}' AND update_client.consensus_heights='{stored}'"))
+            .await
+    }
+
+    async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError> {
+        self.submitted(id, &format!("client_misbehaviour.client_id='{id}'")).await
+    }
+}
+
+/// The latest block that a node has executed: it has blocks a little before it has what they did.
+async fn executed(node: &Node) -> Result<u64, AdapterError> {
+    const OPERATION: &str = "abci_info";
+    #[derive(Deserialize)]
+    struct Info {
+        response: Application,
+    }
+    #[derive(Deserialize)]
+    struct Application {
+        #[serde(default)]
+        last_block_height: String,
+    }
+    let info = async {
+        let info =
+            node.endpoint().call_for::<Info>(OPERATION, json!({})).await.map_err(|e| node.failed(e, OPERATION))?;
+        let height = info.map(|info| info.response.last_block_height).unwrap_or_default();
+        height.parse::<u64>().map_err(|e| wrong(node, "last_block_height", "a number", &e))
+    };
+    let (latest, executed) = futures::try_join!(node.latest_height(), info)?;
+    Ok(latest.min(executed))
+}
+
+async fn counterparty(
+    node: &Node,
+    id: &ClientId,
+    height: Option<u64>,
+) -> Result<Option<(ClientId, Vec<Vec<u8>>)>, AdapterError> {
+    let query = Query {
+        path: "/ibc.core.client.v2.Query/CounterpartyInfo".to_owned(),
+        data: QueryCounterpartyInfoRequest { client_id: id.to_string() }.encode_to_vec(),
+        height,
+        prove: false,
+    };
+    let answer = node.query(&query).await?;
+    match (answer.codespace.as_str(), answer.code) {
+        (_, 0) => {}
+        (SDK, KEY_NOT_FOUND) => return Ok(None),
+        (codespace, code) => {
+            let reason = format!("code {code} of {codespace}: {}", answer.log);
+            return Err(AdapterError::Refused { operation: "counterparty", reason });
+        }
+    }
+    let response = QueryCounterpartyInfoResponse::decode(answer.value.as_slice());
+    let response = response.map_err(|e| wrong(node, "counterparty", "one", &e))?;
+    let Some(info) = response.counterparty_info else { return Ok(None) };
+    let counterparty =
+        ClientId::try_from(info.client_id).map_err(|e| wrong(node, "counterparty", "a client id", &e))?;
+    Ok(Some((counterparty, info.merkle_prefix)))
+}
+
+fn is_of(event: &PacketEvent, kind: EventKind, client: &ClientId, sequence: Sequence) -> bool {
+    match (kind, event) {
+        (EventKind::Send, PacketEvent::Sent { packet, .. }) => {
+            packet.source_client == *client && packet.sequence == sequence
+        }
+        (EventKind::Acknowledgement, PacketEvent::Acknowledged { destination_client: found, sequence: number, .. })
+        | (EventKind::Receive, PacketEvent::Received { destination_client: found, sequence: number, .. })
+        | (
+            EventKind::Acknowledged | EventKind::TimedOut,
+            PacketEvent::Settled { source_client: found, sequence: number, .. },
+        ) => found == client && *number == sequence,
+        _ => false,
+    }
+}
+
+fn wrong(node: &Node, field: &'static str, expected: &str, found: &dyn Display) -> AdapterError {
+    node.inconsistent(field, expected.to_owned(), printable(&found.to_string()))
+}
