@@ -64,6 +64,7 @@ struct Node {
     found: Vec<u64>,
     executed: u64,
     latest: u64,
+    earliest: u64,
 }
 
 impl Node {
@@ -81,6 +82,7 @@ impl Node {
             found: Vec::new(),
             executed: 20,
             latest: 20,
+            earliest: 1,
         };
         node.account("/cosmos.auth.v1beta1.BaseAccount", base.encode_to_vec());
         let balance = Some(Coin { denom: "stake".to_owned(), amount: "1234".to_owned() });
@@ -116,7 +118,7 @@ impl Node {
                 "node_info": { "network": CHAIN, "version": "0.38.17" },
                 "sync_info": {
                     "latest_block_height": self.latest.to_string(),
-                    "earliest_block_height": "1",
+                    "earliest_block_height": self.earliest.to_string(),
                     "catching_up": false,
                 },
             }),
@@ -146,7 +148,7 @@ impl Node {
             "block_search" => json!({ "blocks": [], "total_count": "0" }),
             "block_results" => {
                 let height = text("height").parse::<u64>().unwrap();
-                if height > self.executed {
+                if height > self.executed || height < self.earliest {
                     return Err((-32603, "could not find results".to_owned()));
                 }
                 let events = self.events.get(&height).cloned().unwrap_or(json!([]));
@@ -280,6 +282,14 @@ async fn the_account_of_every_kind_is_read() {
     let (writer, node, _fake) = writer().await;
     let nonces = writer.nonces().await.unwrap();
     assert_eq!((nonces.next_final, nonces.balance), (NONCE, 1234));
+    // A number that a node made up is replaced when the chain is next asked: with another one nothing is taken.
+    let lie = BaseAccount { address: signer(), pub_key: None, account_number: 99, sequence: NONCE };
+    node.lock().unwrap().account("/cosmos.auth.v1beta1.BaseAccount", lie.encode_to_vec());
+    writer.nonces().await.unwrap();
+    let wrong = writer.sign(&update(), NONCE).await.unwrap();
+    *node.lock().unwrap() = Node::new();
+    writer.nonces().await.unwrap();
+    assert_ne!(writer.sign(&update(), NONCE).await.unwrap().raw, wrong.raw);
     assert_eq!(nonces.height, Height::with_revision(3, 20));
     // Ethermint's account, and one that waits for its funds: the plain one inside, once or twice.
     let base = BaseAccount { address: signer(), pub_key: None, account_number: ACCOUNT, sequence: 9 }.encode_to_vec();
@@ -469,6 +479,12 @@ async fn events_are_read_block_by_block() {
     assert!(all.iter().all(|event| event.height().revision() == 3));
     assert_eq!(read(6, 7).await.unwrap(), all[1..3]);
     assert_eq!(read(9, 20).await.unwrap(), []);
+    // What nodes have thrown away keeps nobody from what came after it.
+    node.lock().unwrap().earliest = 6;
+    assert_eq!(read(0, 20).await.unwrap(), all[1..]);
+    node.lock().unwrap().earliest = 30;
+    assert_eq!(read(0, 20).await.unwrap(), []);
+    node.lock().unwrap().earliest = 1;
     // Not executed yet.
     assert_eq!(kind(read(20, 21).await), AdapterErrorKind::Transient);
 }

@@ -110,7 +110,7 @@ impl TendermintProver {
         let view = Trusted { height: trusted.height, client: &trusted.client, consensus: &trusted.consensus };
         let mut update = block.update(parameters, latest, from, Some(&next_set)).map_err(refused)?;
         let outcome = match self.client.0.verify_update(view, &update, now) {
-            Err(Error::SignatureInvalid { .. }) => {
+            Err(invalid @ Error::SignatureInvalid { .. }) => {
                 // Somebody put a bad vote among the good ones: those of the others may carry the block.
                 let dropped = drop_bad_votes(parameters, &mut block);
                 tracing::warn!(
@@ -120,7 +120,8 @@ impl TendermintProver {
                     "votes that their validators did not sign"
                 );
                 update = block.update(parameters, latest, from, Some(&next_set)).map_err(refused)?;
-                self.client.0.verify_update(view, &update, now)
+                // Where they do not, the bad votes are why.
+                self.client.0.verify_update(view, &update, now).map_err(|_| invalid)
             }
             outcome => outcome,
         };
@@ -403,7 +404,7 @@ fn drop_bad_votes(parameters: &Parameters, block: &mut LightBlock) -> usize {
     let hash = block.header.hash(&parameters.tree_hash);
     let (Some(set), Some(recorded)) = (&block.validators, &mut block.commit) else { return 0 };
     let votes = std::mem::take(&mut recorded.votes);
-    let mut commit = Commit {
+    let commit = Commit {
         round: recorded.round,
         part_set_total: recorded.part_set_total,
         part_set_hash: recorded.part_set_hash,
@@ -422,7 +423,6 @@ fn drop_bad_votes(parameters: &Parameters, block: &mut LightBlock) -> usize {
         dropped += usize::from(vote.is_some() && kept.is_none());
         recorded.votes.push(kept);
     }
-    commit.votes.clear();
     dropped
 }
 

@@ -149,13 +149,6 @@ pub(crate) struct Event {
     pub(crate) attributes: Vec<(String, String)>,
 }
 
-impl Event {
-    /// The first value of this name.
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-}
-
 impl From<abci::Event> for Event {
     fn from(event: abci::Event) -> Self {
         let text = |attribute: abci::EventAttribute| -> Option<(String, String)> {

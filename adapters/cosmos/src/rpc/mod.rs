@@ -10,6 +10,8 @@
 mod answer;
 mod node;
 mod search;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use answer::{Event, Query, QueryAnswer, Transaction};
 pub(crate) use node::Node;

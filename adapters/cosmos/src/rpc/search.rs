@@ -1,17 +1,15 @@
 //! Looking up transactions and blocks by what they told of.
 
 use super::{
-    Event, Node, Transaction,
+    Node, Transaction,
     answer::{number, shape},
     node::parameters,
 };
 use adapter::AdapterError;
-use adapter_json_rpc::RpcError;
 use serde::Deserialize;
 use serde_json::Value;
-use tendermint::abci;
 use tendermint_rpc::{
-    Order, dialect,
+    Order,
     endpoint::{block_search, tx_search},
 };
 
@@ -21,15 +19,6 @@ use tendermint_rpc::{
 const RESULTS_PER_PAGE: u8 = 100;
 /// The most results of one search; whoever expects more asks for fewer heights at once.
 pub(crate) const MAX_RESULTS: usize = 10_000;
-
-/// What a block told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BlockEvents {
-    /// By each transaction that succeeded or failed, in order: its code and its events.
-    pub(crate) transactions: Vec<(u32, Vec<Event>)>,
-    /// By the block itself.
-    pub(crate) block: Vec<Event>,
-}
 
 /// The blocks of an answer, of which only the heights are read.
 #[derive(Deserialize)]
@@ -96,12 +85,6 @@ impl Node {
         Ok(found)
     }
 
-    /// The transaction of this hash; `None` when the node knows none in a block.
-    pub(crate) async fn transaction(&self, hash: &[u8; 32]) -> Result<Option<Transaction>, AdapterError> {
-        let found = self.transactions(&format!("tx.hash='{}'", hex::encode_upper(hash))).await?;
-        Ok(found.into_iter().find(|transaction| transaction.hash == *hash))
-    }
-
     /// The heights of the blocks that match, ascending.
     ///
     /// # Errors
@@ -136,20 +119,6 @@ impl Node {
         Ok(heights)
     }
 
-    /// What a block told of. (IRITA's forks cannot answer for a block that changed the validators.)
-    pub(crate) async fn block_events(&self, height: u64) -> Result<BlockEvents, AdapterError> {
-        const OPERATION: &str = "block_results";
-        let encodes_events = self.status().await?.encodes_events;
-        let params = serde_json::json!({ "height": height.to_string() });
-        let answer = match self.endpoint().call(OPERATION, params).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(self.failed_at(error, OPERATION, height).await),
-        };
-        let found = number("height", &answer["height"]).map_err(|e| self.failed(e, OPERATION))?;
-        self.check_height(OPERATION, height, found)?;
-        read_block_events(&answer, encodes_events).map_err(|e| self.failed(e, OPERATION))
-    }
-
     fn check_page(
         &self,
         operation: &'static str,
@@ -167,40 +136,5 @@ impl Node {
             return Err(self.inconsistent(operation, expected, found.to_string()));
         }
         Ok(())
-    }
-}
-
-fn read_block_events(answer: &Value, encodes_events: bool) -> Result<BlockEvents, RpcError> {
-    let mut transactions = Vec::new();
-    for result in list("txs_results", &answer["txs_results"])? {
-        let code = if result["code"].is_null() { 0 } else { number("code", &result["code"])? };
-        let code = u32::try_from(code).map_err(|_| shape("code", "a number of 32 bits", &code.to_string()))?;
-        transactions.push((code, events(&result["events"], encodes_events)?));
-    }
-    let mut block = Vec::new();
-    for field in ["begin_block_events", "end_block_events", "finalize_block_events"] {
-        block.extend(events(&answer[field], encodes_events)?);
-    }
-    Ok(BlockEvents { transactions, block })
-}
-
-fn events(value: &Value, encoded: bool) -> Result<Vec<Event>, RpcError> {
-    let event = |value: &Value| -> Result<abci::Event, serde_json::Error> {
-        if encoded {
-            dialect::v0_34::Event::deserialize(value).map(Into::into)
-        } else {
-            dialect::v0_37::Event::deserialize(value).map(Into::into)
-        }
-    };
-    let read = |value| event(value).map(Event::from).map_err(|e| shape("events", "events", &e.to_string()));
-    list("events", value)?.iter().map(read).collect()
-}
-
-/// A list, or nothing, which Go writes as null.
-fn list<'a>(field: &'static str, value: &'a Value) -> Result<&'a [Value], RpcError> {
-    match value {
-        Value::Null => Ok(&[]),
-        Value::Array(list) => Ok(list),
-        other => Err(shape(field, "a list", &other.to_string())),
     }
 }
