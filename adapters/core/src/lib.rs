@@ -15,6 +15,6 @@ mod writer;
 pub use error::{AdapterError, AdapterErrorKind};
 pub use event::PacketEvent;
 pub use message::Message;
-pub use prover::{Bootstrap, Plan, Prover, TrustedState, VerifiedProof, VerifiedUpdate};
-pub use reader::{At, ChainReader, Head, HostedClient};
+pub use prover::{Bootstrap, ChainHeader, Plan, Prover, ServedHeader, TrustedState, VerifiedProof, VerifiedUpdate};
+pub use reader::{At, ChainReader, Head, HostedClient, StoredStates, Submitted};
 pub use writer::{ChainWriter, FeeBid, FeeBump, Nonces, Outcome, SignedTransaction, TransactionHash};

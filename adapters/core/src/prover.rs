@@ -1,6 +1,6 @@
-use crate::{AdapterError, Message};
+use crate::{AdapterError, Message, StoredStates};
 use async_trait::async_trait;
-use light_client::{Claim, ClientType, ErasedLightClient, Height, MerklePath, Timestamp};
+use light_client::{BlockHash, Claim, ClientType, ErasedLightClient, Height, MerklePath, Timestamp};
 
 /// What a client trusts, encoded as its light client's types are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,29 @@ pub enum Plan {
     Needs(Message),
 }
 
+/// A header of the chain, with what certifies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainHeader {
+    /// Its height.
+    pub height: Height,
+    /// The hash of its block. Headers are of one block when this is the same, whoever's signatures are beside them.
+    pub hash: BlockHash,
+    /// The header and its signatures, in the encoding in which evidence of this client's kind holds one.
+    pub bytes: Vec<u8>,
+}
+
+/// A header as one endpoint serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedHeader {
+    /// The endpoint, without credentials.
+    pub endpoint: String,
+    /// The header; its hash was computed here, from its fields.
+    pub header: ChainHeader,
+    /// Whether the light client takes it for certified, starting from the state that was named as trusted. A header
+    /// that is not may be a lie, or lie beyond a change of the set that this state does not reach over.
+    pub certified: bool,
+}
+
 /// Proves what a chain says to a client of it. Everything returned was verified here first, with the same light client
 /// that the other chain runs, so a node that lies is an error here and not a revert there.
 ///
@@ -82,7 +105,16 @@ pub trait Prover: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<VerifiedUpdate>, AdapterError>;
 
-    /// What it takes to prove the claims; `since` is the height at which they came to hold.
+    /// The first height whose consensus state shows what the block of this height did: the block's own where a header
+    /// commits to the state after it, the next where it commits to the state before it.
+    fn provable_from(&self, block: Height) -> Height;
+
+    /// How the chain's store holds a number, like the next sequence: 32 bytes in the slot of a Router, 8 in ibc-go's
+    /// store, big-endian in both.
+    fn stored_number(&self, number: u64) -> Vec<u8>;
+
+    /// What it takes to prove the claims; `since` is the first consensus state in which they hold
+    /// ([`Prover::provable_from`]).
     async fn plan(&self, claims: &[Claim], since: Height) -> Result<Plan, AdapterError>;
 
     /// The order in which claims share most of a proof: the caller sorts its claims by this key to save calldata.
@@ -96,4 +128,49 @@ pub trait Prover: Send + Sync {
 
     /// Which of the claims hold in the state of `trusted`, each proven; a claim that is disproven is `false`.
     async fn decide(&self, trusted: &TrustedState, claims: &[Claim]) -> Result<Vec<bool>, AdapterError>;
+
+    /// What *every* endpoint serves as the chain's header at `height`, also those that are asked for nothing else any
+    /// more: two blocks of one height show somebody up. Sorted by label; an endpoint that does not answer in time, is behind,
+    /// or answers with something that is no header of that height and hash is left out.
+    ///
+    /// `trusted` is a state below `height`, by which [`ServedHeader::certified`] is decided.
+    ///
+    /// # Errors
+    /// When no endpoint serves a header, the error of one of them.
+    async fn served_headers(
+        &self,
+        trusted: &TrustedState,
+        height: Height,
+        now: Timestamp,
+    ) -> Result<Vec<ServedHeader>, AdapterError>;
+
+    /// The header inside an update, in the encoding in which the host of the client took it
+    /// ([`crate::ChainReader::accepted_updates`]).
+    ///
+    /// # Errors
+    /// [`AdapterError::Verification`] when the bytes are no update of this client's kind.
+    fn header_of_update(&self, update: &[u8]) -> Result<ChainHeader, AdapterError>;
+
+    /// The two headers inside evidence, in the encoding in which the host of the client took it
+    /// ([`crate::ChainReader::accepted_misbehaviour`]).
+    ///
+    /// # Errors
+    /// [`AdapterError::Verification`] when the bytes are no evidence of this client's kind.
+    fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError>;
+
+    /// A header obtained elsewhere: as [`ChainHeader::bytes`] holds it, or as the JSON in which the chain's nodes answer one
+    /// with its signatures.
+    ///
+    /// # Errors
+    /// [`AdapterError::Verification`] when the bytes are no header of this client's kind.
+    fn header(&self, bytes: &[u8]) -> Result<ChainHeader, AdapterError>;
+
+    /// Evidence of two headers, as the chain that hosts the client takes it: put together with the states that the host
+    /// has stored around the lower header's height, and verified here first. `headers` as [`ChainHeader::bytes`] holds
+    /// them, in any order.
+    ///
+    /// # Errors
+    /// [`AdapterError::Verification`] when the two do not make misbehaviour in the light client's eyes, or the states do
+    /// not say who was to certify them.
+    fn evidence(&self, stored: &StoredStates, headers: [&[u8]; 2], now: Timestamp) -> Result<Vec<u8>, AdapterError>;
 }

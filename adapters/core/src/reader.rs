@@ -1,4 +1,4 @@
-use crate::{AdapterError, PacketEvent};
+use crate::{AdapterError, PacketEvent, TransactionHash};
 use async_trait::async_trait;
 use light_client::{
     BlockHash, ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, Status, StorePath, Timestamp,
@@ -41,6 +41,29 @@ pub struct HostedClient {
     pub counterparty: ClientId,
     /// The counterparty's Merkle prefix.
     pub counterparty_prefix: Vec<Vec<u8>>,
+}
+
+/// What a hosted client stores around a height, for evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredStates {
+    /// The encoded client state.
+    pub client: Vec<u8>,
+    /// Neighbours in the host's store, ascending, each with its encoded consensus state: the greatest below the height, the
+    /// one at it and the next above it, as far as there are such.
+    pub states: Vec<(Height, Vec<u8>)>,
+}
+
+/// What somebody told a hosted client in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The transaction.
+    pub transaction: TransactionHash,
+    /// The account that sent it, in the chain's own notation.
+    pub submitter: String,
+    /// The messages of the kind asked for that it gave to this client, in order, in the encoding that this repository's
+    /// light client decodes. Empty when the transaction does not show them: another contract made the call, or the client
+    /// was created by it.
+    pub messages: Vec<Vec<u8>>,
 }
 
 /// Reads what a chain's nodes claim. Nothing it returns may be acted upon before a [`crate::Prover`] bore it out,
@@ -117,4 +140,34 @@ pub trait ChainReader: Send + Sync {
 
     /// The number that the Router will give to the next packet sent through a client.
     async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError>;
+
+    /// The transaction with which a hosted client came to store the state at a height, with the updates of that client that
+    /// it made: one of them holds the header. `None` when the nodes know of none. The height is that of its block.
+    ///
+    /// By this it shows when a client was told of another block than the chain's own.
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError>;
+
+    /// The transaction by which a hosted client was frozen, with the evidence. `None` when the nodes know of none.
+    /// The height is that of its block.
+    async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError>;
+
+    /// What a hosted client stores around a height; `None` when the Router knows no such client.
+    async fn stored_states(&self, id: &ClientId, height: Height) -> Result<Option<StoredStates>, AdapterError> {
+        let Some(client) = self.client(id).await?.value else { return Ok(None) };
+        let [at_or_below, above] = self.consensus_heights(id, height).await?.value;
+        let below = match (at_or_below, height.number().checked_sub(1)) {
+            (Some(found), Some(before)) if found == height => {
+                let before = Height::with_revision(height.revision(), before);
+                self.consensus_heights(id, before).await?.value[0]
+            }
+            _ => None,
+        };
+        let mut states = Vec::new();
+        for height in [below, at_or_below, above].into_iter().flatten() {
+            if let Some(state) = self.consensus_state(id, height).await?.value {
+                states.push((height, state));
+            }
+        }
+        Ok(Some(StoredStates { client: client.client, states }))
+    }
 }

@@ -21,6 +21,8 @@ pub struct Log {
     pub topics: Vec<B256>,
     /// The arguments that are not indexed.
     pub data: Vec<u8>,
+    /// The transaction that wrote it.
+    pub transaction: B256,
     /// The block's height.
     pub height: u64,
     /// Its place in the block.
@@ -45,6 +47,7 @@ impl Log {
                 .map(|topic| fixed::<32>("topics", topic).map(B256::from))
                 .collect::<Result<_, _>>()?,
             data: fields.bytes("data", MAX_EVENT_BYTES)?,
+            transaction: B256::from(fields.fixed::<32>("transactionHash")?),
             height: fields.quantity("blockNumber")?,
             index: fields.quantity("logIndex")?,
         })

@@ -1,14 +1,14 @@
 //! The relayer's messages as calldata of the Router.
 
-use super::{bindings::router, packet::to_abi};
+use super::{bindings::router, packet::to_abi, strict};
 use adapter::{AdapterError, Message};
 use ethers_contract::EthCall as _;
 use ethers_core::{
-    abi::AbiEncode as _,
+    abi::{AbiEncode as _, ParamType, Token},
     types::{Bytes, U256},
     utils::keccak256,
 };
-use light_client::Packet;
+use light_client::{ClientId, Packet};
 
 /// How many slots `notarise` reads at once.
 const NOTARISE_SLOTS: usize = 8;
@@ -74,6 +74,52 @@ pub(crate) fn is_batch(data: &[u8]) -> bool {
     data.starts_with(&router::BatchCall::selector())
 }
 
+/// What is told to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ToClient {
+    Update,
+    Misbehaviour,
+}
+
+/// What calldata of the Router tells a client, in order. What is encoded in another way than Solidity's compiler does is
+/// passed over, and batches within batches, which the Router does not take.
+pub(crate) fn to_client(data: &[u8], client: &ClientId, kind: ToClient) -> Vec<Vec<u8>> {
+    let single = |data: &[u8]| {
+        let selector = match kind {
+            ToClient::Update => router::UpdateClientCall::selector(),
+            ToClient::Misbehaviour => router::SubmitMisbehaviourCall::selector(),
+        };
+        match arguments(data, selector, &[ParamType::String, ParamType::Bytes])?.as_mut_slice() {
+            [Token::String(id), Token::Bytes(message)] if id == client.as_str() => Some(std::mem::take(message)),
+            _ => None,
+        }
+    };
+    let list = ParamType::Array(Box::new(ParamType::Bytes));
+    let calls = arguments(data, router::BatchCall::selector(), &[list]).and_then(|mut tokens| tokens.pop());
+    let Some(Token::Array(calls)) = calls else { return single(data).into_iter().collect() };
+    let each = calls.iter().filter_map(|call| match call {
+        Token::Bytes(data) => single(data),
+        _ => None,
+    });
+    each.collect()
+}
+
+/// What calldata of the client's own contract tells it.
+pub(crate) fn to_verifier(data: &[u8], kind: ToClient) -> Vec<Vec<u8>> {
+    let signature = match kind {
+        ToClient::Update => "update(bytes)",
+        ToClient::Misbehaviour => "misbehaviour(bytes)",
+    };
+    match arguments(data, selector(signature), &[ParamType::Bytes]).and_then(|mut tokens| tokens.pop()) {
+        Some(Token::Bytes(message)) => vec![message],
+        _ => Vec::new(),
+    }
+}
+
+fn arguments(data: &[u8], selector: [u8; 4], types: &[ParamType]) -> Option<Vec<Token>> {
+    strict::tokens("calldata", types, data.strip_prefix(&selector)?).ok()
+}
+
 fn selector(signature: &str) -> [u8; 4] {
     keccak256(signature).first_chunk().copied().unwrap_or_default()
 }
@@ -132,8 +178,34 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_was_told_is_found_again() {
+        let [ours, other] = ["qbft-0", "qbft-1"].map(|id| id.parse::<ClientId>().unwrap());
+        let update = |client: &ClientId, byte| Message::UpdateClient { client: client.clone(), update: vec![byte; 40] };
+        let evidence = Message::SubmitMisbehaviour { client: ours.clone(), evidence: vec![9] };
+        let messages = [update(&ours, 1), update(&other, 2), evidence, update(&ours, 3)];
+        let data = messages.map(|message| calldata(&message).unwrap());
+        let updates = |data: &[u8]| to_client(data, &ours, ToClient::Update);
+        assert_eq!(updates(&data[0]), [vec![1; 40]]);
+        assert!(updates(&data[1]).is_empty() && updates(&data[2]).is_empty() && updates(&[]).is_empty());
+        let several = batch(data.to_vec());
+        assert_eq!(updates(&several), [vec![1; 40], vec![3; 40]]);
+        assert_eq!(to_client(&several, &ours, ToClient::Misbehaviour), [vec![9]]);
+        assert!(updates(&batch(vec![several.clone()])).is_empty(), "a batch in a batch");
+        for length in 0..several.len() {
+            assert!(updates(&several[..length]).is_empty(), "cut to {length}");
+        }
+        let direct: Vec<u8> = [&selector("update(bytes)")[..], &data[0][4 + 32 + 64..]].concat();
+        assert!(to_verifier(&direct, ToClient::Update).is_empty(), "another call's arguments");
+        let argument = ethers_core::abi::encode(&[Token::Bytes(vec![5])]);
+        let direct = [&selector("misbehaviour(bytes)")[..], &argument].concat();
+        assert_eq!(to_verifier(&direct, ToClient::Misbehaviour), [vec![5]]);
+        assert!(to_verifier(&direct, ToClient::Update).is_empty());
+    }
+
+    #[test]
     fn the_router_is_told_the_number_of_a_height() {
-        let timeout = |proof_height| calldata(&Message::TimeoutPackets { packets: vec![], proof_height, proof: vec![] });
+        let timeout =
+            |proof_height| calldata(&Message::TimeoutPackets { packets: vec![], proof_height, proof: vec![] });
         assert_eq!(timeout(Height::with_revision(3, 5)).unwrap(), timeout(Height::new(5)).unwrap());
     }
 

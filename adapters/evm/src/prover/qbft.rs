@@ -7,9 +7,13 @@ use crate::{
     reader::view::View,
     rpc::{Endpoint, Request, RpcError, hex_data},
 };
-use adapter::{AdapterError, AdapterErrorKind, Bootstrap, Plan, Prover, TrustedState, VerifiedProof, VerifiedUpdate};
+use adapter::{
+    AdapterError, AdapterErrorKind, Bootstrap, ChainHeader, Plan, Prover, ServedHeader, StoredStates, TrustedState,
+    VerifiedProof, VerifiedUpdate,
+};
 use alloy_primitives::{Address, keccak256};
 use async_trait::async_trait;
+use futures::future::join_all;
 use light_client::{
     Claim, ClientType, CodeHash, Codec, Erased, ErasedError, ErasedLightClient, Expected, Fault, Height, LightClient,
     MerklePath, SlotKey, StateRoot, Timestamp, Trusted, UpdateOutcome, sha256,
@@ -20,13 +24,13 @@ use light_client_proofs::{
     storage::{self, MAX_CLAIMS, SharedProof},
 };
 use light_client_qbft::{
-    ClientState, ConsensusState, Error, Header, Kind, MembershipProof, Parameters, Qbft, TrustLevel, Update,
-    ValidatorSet,
+    ClientState, ConsensusState, Error, Evidence, Header, Kind, MembershipProof, Parameters, Qbft, StateAt,
+    StoredState, TrustLevel, Update, ValidatorSet,
 };
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// The most updates from a trusted state to a target.
@@ -36,6 +40,12 @@ const MAX_PROBES: usize = 4 * MAX_UPDATES;
 /// How far beyond the next height one is looked for that more of the trusted set have sealed: which members' seals a
 /// block carries is chance.
 const MAX_LOOK_AHEAD: u64 = 16;
+
+/// How long one endpoint is waited for when all of them are asked for a header.
+const MAX_HEADER_WAIT: Duration = Duration::from_secs(4);
+
+/// Where what comes from, in errors, when no node of this chain supplied it.
+const ELSEWHERE: &str = "obtained elsewhere";
 
 /// What a client of the chain is to demand, besides what the chain's configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,14 +173,52 @@ impl QbftProver {
         }
     }
 
+    /// The header of a height, alone.
+    async fn header_at(&self, endpoint: &Endpoint, height: Height) -> Result<RawHeader, AdapterError> {
+        const OPERATION: &str = "eth_getBlockByNumber";
+        let broken = |e: RpcError| e.into_adapter(endpoint.label(), OPERATION);
+        let at = format!("{:#x}", height.number());
+        let block = endpoint.call(OPERATION, json!([at, false])).await.map_err(broken)?;
+        if block.is_null() {
+            let found = View::latest(endpoint).await?.height;
+            let (endpoint, expected) = (endpoint.label().to_owned(), height.number());
+            return Err(AdapterError::Behind { endpoint, expected, found });
+        }
+        RawHeader::read_at(self.kind, height.number(), &block).map_err(broken)
+    }
+
+    /// The header that one endpoint serves, and whether the trusted set certifies it.
+    async fn served(
+        &self,
+        endpoint: &Endpoint,
+        trusted: &State,
+        height: Height,
+        now: Timestamp,
+    ) -> Result<ServedHeader, AdapterError> {
+        let raw = self.header_at(endpoint, height).await?;
+        let header = Header::decode(self.kind, &raw.rlp).map_err(|e| verification(endpoint, "header", e))?;
+        let known = if header.extra.validators.hash() == trusted.consensus.set_hash {
+            Some(Vec::new())
+        } else {
+            self.trusted_validators(endpoint, trusted).await.ok().map(|set| set.addresses().to_vec())
+        };
+        let parameters = trusted.client.parameters();
+        let certified = known.is_some_and(|addresses| {
+            self.client.0.verify_header(parameters, &trusted.consensus, &addresses, &header, now).is_ok()
+        });
+        let header = ChainHeader { height, hash: raw.hash, bytes: raw.rlp };
+        Ok(ServedHeader { endpoint: endpoint.label().to_owned(), header, certified })
+    }
+
+    fn header_of(&self, operation: &'static str, bytes: Vec<u8>) -> Result<ChainHeader, AdapterError> {
+        let header = Header::decode(self.kind, &bytes).map_err(|e| not_a_nodes(operation, e))?;
+        Ok(ChainHeader { height: header.height, hash: header.hash(&Keccak256), bytes })
+    }
+
     /// The addresses behind the trusted set's hash, from the header that was trusted.
     async fn trusted_validators(&self, endpoint: &Endpoint, trusted: &State) -> Result<ValidatorSet, AdapterError> {
         const OPERATION: &str = "eth_getBlockByNumber";
-        let height = trusted.height.number();
-        let block = endpoint.call(OPERATION, json!([format!("{height:#x}"), false])).await;
-        let raw = block
-            .and_then(|block| RawHeader::read_at(self.kind, height, &block))
-            .map_err(|e| e.into_adapter(endpoint.label(), OPERATION))?;
+        let raw = self.header_at(endpoint, trusted.height).await?;
         let header = Header::decode(self.kind, &raw.rlp).map_err(|e| verification(endpoint, OPERATION, e))?;
         let validators = header.extra.validators;
         if validators.hash() != trusted.consensus.set_hash {
@@ -359,6 +407,16 @@ impl Prover for QbftProver {
         })
     }
 
+    fn provable_from(&self, block: Height) -> Height {
+        block
+    }
+
+    fn stored_number(&self, number: u64) -> Vec<u8> {
+        let mut value = vec![0; 24];
+        value.extend_from_slice(&number.to_be_bytes());
+        value
+    }
+
     async fn plan(&self, _claims: &[Claim], since: Height) -> Result<Plan, AdapterError> {
         Ok(Plan::Ready(since))
     }
@@ -401,6 +459,92 @@ impl Prover for QbftProver {
             }));
         }
         Ok(verdicts)
+    }
+
+    async fn served_headers(
+        &self,
+        trusted: &TrustedState,
+        height: Height,
+        now: Timestamp,
+    ) -> Result<Vec<ServedHeader>, AdapterError> {
+        let state = &decoded(trusted)?;
+        let endpoints = self.chain.pool.by_rank();
+        let ask = |endpoint: Arc<Endpoint>| async move {
+            let asked = self.served(&endpoint, state, height, now);
+            tokio::time::timeout(MAX_HEADER_WAIT, asked).await.unwrap_or_else(|late| {
+                Err(AdapterError::Unavailable {
+                    endpoint: endpoint.label().to_owned(),
+                    operation: "header",
+                    source: Box::new(late),
+                })
+            })
+        };
+        let answers = join_all(endpoints.iter().map(|endpoint| ask(Arc::clone(endpoint)))).await;
+        let (mut served, mut failure) = (Vec::new(), None);
+        for (endpoint, answer) in endpoints.iter().zip(answers) {
+            match answer {
+                Ok(header) => served.push(header),
+                Err(error) => {
+                    self.chain.pool.judge(endpoint, &error);
+                    failure = Some(error);
+                }
+            }
+        }
+        served.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
+        match failure {
+            Some(error) if served.is_empty() => Err(error),
+            _ => Ok(served),
+        }
+    }
+
+    fn header_of_update(&self, update: &[u8]) -> Result<ChainHeader, AdapterError> {
+        let update = Update::decode(update).map_err(|e| not_a_nodes("update", e))?;
+        self.header_of("update", update.header)
+    }
+
+    fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError> {
+        let [first, second] = Evidence::decode(evidence).map_err(|e| not_a_nodes("evidence", e))?.headers;
+        Ok([self.header_of("evidence", first)?, self.header_of("evidence", second)?])
+    }
+
+    fn header(&self, bytes: &[u8]) -> Result<ChainHeader, AdapterError> {
+        let Ok(answer) = serde_json::from_slice::<Value>(bytes) else {
+            return self.header_of("header", bytes.to_vec());
+        };
+        let block = answer.get("result").unwrap_or(&answer);
+        let raw = RawHeader::read(self.kind, block).map_err(|e| e.into_adapter(ELSEWHERE, "header"))?;
+        self.header_of("header", raw.rlp)
+    }
+
+    fn evidence(&self, stored: &StoredStates, headers: [&[u8]; 2], now: Timestamp) -> Result<Vec<u8>, AdapterError> {
+        let refused = |error: Error| not_a_nodes("evidence", error);
+        let client = ClientState::decode(&stored.client).map_err(refused)?;
+        let states = stored.states.iter().map(|(height, bytes)| {
+            Ok(StateAt { height: *height, state: ConsensusState::decode(bytes).map_err(refused)? })
+        });
+        let states = states.collect::<Result<Vec<StateAt>, AdapterError>>()?;
+        let height = Header::decode(self.kind, headers[0]).map_err(refused)?.height;
+        // The client's state holds its latest states only; these are the ones around the height, wherever that is.
+        let mut known: Vec<StoredState> =
+            states.iter().map(|at| StoredState { height: at.height, hash: at.state.hash() }).collect();
+        let last = known.last().map(|state| state.height);
+        known.extend(client.stored().iter().filter(|state| Some(state.height) > last));
+        let client = ClientState::from_stored(*client.parameters(), known, client.is_frozen()).map_err(refused)?;
+        // A header at a stored height may be judged by the state there or by the one below: a client that was misled at this
+        // very height holds a set of the liar's choosing there.
+        let mut refusal = Error::ConsensusStateUnknown { expected: None, found: None };
+        for (index, lower) in states.iter().enumerate().filter(|(_, state)| state.height <= height) {
+            let upper = states.get(index + 1).copied();
+            let evidence = Evidence::new(*lower, upper, headers.map(<[u8]>::to_vec));
+            let trusted = [*lower, upper.unwrap_or(*lower)];
+            let trusted =
+                trusted.each_ref().map(|at| Trusted { height: at.height, client: &client, consensus: &at.state });
+            match self.client.0.verify_misbehaviour(trusted, &evidence, now) {
+                Ok(_) => return Ok(evidence.encode()),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refused(refusal))
     }
 }
 
@@ -450,6 +594,12 @@ fn verification(
 /// A rule that is broken by what we were given or by the proven state, not by a node.
 fn own_state(operation: &'static str, error: impl Fault + Send + Sync + 'static) -> AdapterError {
     let endpoint = "the trusted state".to_owned();
+    AdapterError::Verification { endpoint, operation, source: ErasedError::new(error) }
+}
+
+/// A rule that is broken by what came from elsewhere than from this chain's nodes.
+fn not_a_nodes(operation: &'static str, error: impl Fault + Send + Sync + 'static) -> AdapterError {
+    let endpoint = ELSEWHERE.to_owned();
     AdapterError::Verification { endpoint, operation, source: ErasedError::new(error) }
 }
 

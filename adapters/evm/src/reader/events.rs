@@ -165,7 +165,10 @@ mod tests {
 
     #[test]
     fn topics_must_be_complete_and_in_range() {
-        let log = |topics: Vec<B256>| Log { address: Address::ZERO, topics, data: vec![], height: 1, index: 0 };
+        let log = |topics: Vec<B256>| {
+            let (address, transaction) = (Address::ZERO, B256::ZERO);
+            Log { address, topics, data: vec![], transaction, height: 1, index: 0 }
+        };
         let receive = EventKind::Receive.topic();
         let good = vec![receive, B256::repeat_byte(1), number_topic(1)];
         assert!(RawEvent::read(&log(good.clone())).is_ok());

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 mod hosted;
 pub(crate) mod query;
+mod submitted;
 pub(crate) mod view;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     logs::Log,
     rpc::{Endpoint, Pool, RpcError},
 };
-use adapter::{AdapterError, At, ChainReader, Head, HostedClient, PacketEvent};
+use adapter::{AdapterError, At, ChainReader, Head, HostedClient, PacketEvent, Submitted};
 use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use events::{EventKind, RawEvent, client_topic, number_topic};
@@ -316,6 +317,22 @@ impl ChainReader for EvmReader {
             Ok(At { height: self.config().height(view.height), value })
         };
         self.chain.pool.attempt(work).await
+    }
+
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError> {
+        let work = |endpoint: Arc<Endpoint>| async move {
+            let view = View::latest(&endpoint).await?;
+            submitted::updates(&view, self.config(), self.router, id, height).await
+        };
+        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
+    }
+
+    async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError> {
+        let work = |endpoint: Arc<Endpoint>| async move {
+            let view = View::latest(&endpoint).await?;
+            submitted::misbehaviour(&view, self.config(), self.router, id).await
+        };
+        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
     }
 
     async fn value(&self, path: &StorePath) -> Result<At<Option<CommitmentHash>>, AdapterError> {

@@ -2,7 +2,7 @@
 
 use adapter::{
     AdapterError, At, ChainReader, ChainWriter, FeeBid, FeeBump, Head, HostedClient, Message, Nonces, Outcome,
-    PacketEvent, SignedTransaction, TransactionHash,
+    PacketEvent, SignedTransaction, Submitted, TransactionHash,
 };
 use async_trait::async_trait;
 use light_client::{ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, StorePath};
@@ -77,6 +77,14 @@ impl ChainReader for Liar {
 
     async fn consensus_heights(&self, id: &ClientId, height: Height) -> Result<At<[Option<Height>; 2]>, AdapterError> {
         self.inner.consensus_heights(id, height).await
+    }
+
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError> {
+        self.inner.accepted_updates(id, height).await
+    }
+
+    async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError> {
+        self.inner.accepted_misbehaviour(id).await
     }
 
     async fn value(&self, path: &StorePath) -> Result<At<Option<CommitmentHash>>, AdapterError> {
