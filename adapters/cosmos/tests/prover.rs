@@ -21,7 +21,7 @@ const WALK: &str = include_str!("../../../light-clients/tendermint/vectors/captu
 const IRITA_WALK: &str = include_str!("../../../light-clients/tendermint/vectors/captures/irita-walk.json");
 const EVMD: &str = include_str!("../../../light-clients/tendermint/vectors/captures/evmd-storage-proofs.json");
 const IRITA_EVM: &str = include_str!("../../../light-clients/tendermint/vectors/captures/irita-storage-proofs.json");
-const PACKET: &str = include_str!("../vectors/ibc-v2/packet-success-protobuf.json");
+const PACKET: &str = include_str!("../vectors/proofs/packet-success.json");
 
 fn ibc() -> Commitments {
     Commitments::IbcStore { store: b"ibc".to_vec() }
