@@ -9,7 +9,7 @@
 
 #![allow(clippy::print_stdout)]
 
-use adapter::{ChainReader, ChainWriter, Message, Outcome, Prover, TrustedState};
+use adapter::{ChainReader, ChainWriter, Message, Outcome, PacketEvent, Prover, TrustedState};
 use adapter_cosmos::{
     AccountKey, ClientParams, CosmosAccount, CosmosChain, CosmosConfig, CosmosReader, CosmosWriter, EndpointConfig,
     Host, KeyKind, TendermintConfig, TendermintProver, TendermintRpc, Transfer, TransferEncoding, voucher_denom,
@@ -83,16 +83,7 @@ async fn bring(
     message: impl FnOnce(Height, Vec<u8>) -> Message,
 ) -> Result<Outcome, Failure> {
     proven.wait_for(since).await?;
-    let hosted = host.reader.client(client).await?.value.ok_or("the client is gone")?;
-    let mut state = TrustedState { height: hosted.latest_height, client: hosted.client, consensus: hosted.consensus };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let now = Timestamp::from_unix_nanos(u64::try_from(now.as_nanos())?);
-    let mut messages = Vec::new();
-    let target = proven.head().await?;
-    for update in proven.prover.updates(&state, target, now).await? {
-        messages.push(Message::UpdateClient { client: client.clone(), update: update.update });
-        state = update.next;
-    }
+    let (state, mut messages) = updated(proven, host, client).await?;
     let proof = proven.prover.prove(&state, &[claim]).await?;
     messages.push(message(proof.height, proof.proof));
     submit(&host.writer, &messages).await
@@ -132,6 +123,77 @@ async fn sent(
     let found = side.reader.sent_packet(client, sequences[0]).await?.ok_or("nobody knows of the packet")?;
     assert_eq!(found.height, receipt.height);
     Ok((found.value, receipt.height))
+}
+
+/// Takes many packets over in several transactions with sequences one after another, without waiting in between.
+async fn many(a: &Side, b: &Side, client_on_a: &ClientId, client_on_b: &ClientId) -> Result<(), Failure> {
+    const PACKETS: usize = 200;
+    const BATCH: usize = 50;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let (sender, receiver) = (a.people.address().to_owned(), b.people.address().to_owned());
+    let transfer = Transfer { denom: "token".to_owned(), amount: 1, sender, receiver, memo: String::new() };
+    let payloads = vec![transfer.payload(TransferEncoding::Protobuf); PACKETS];
+    let block = a.people.send_packets(client_on_a, now + 600, &payloads).await?.1.height;
+    let start = Instant::now();
+    let events = a.reader.packet_events(block, block).await?;
+    let packets: Vec<Packet> = events
+        .into_iter()
+        .filter_map(|event| if let PacketEvent::Sent { packet, .. } = event { Some(packet) } else { None })
+        .collect();
+    println!("{} packets read after {:.1?}", packets.len(), start.elapsed());
+    a.wait_for(a.prover.provable_from(block)).await?;
+    let (state, updates) = updated(a, b, client_on_b).await?;
+    let mut nonce = b.writer.nonces().await?.next_final;
+    let signed = b.writer.sign(&updates, nonce).await?;
+    b.writer.broadcast(&signed).await?;
+    while b.writer.outcome(signed.hash).await? == Outcome::Unknown {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut hashes = Vec::new();
+    for packets in packets.chunks(BATCH) {
+        let claim = |packet: &Packet| {
+            let path = a.path(&commitment_path(client_on_a, packet.sequence));
+            Claim::present(path, *packet.commitment().as_bytes())
+        };
+        let claims: Vec<Claim> = packets.iter().map(claim).collect();
+        let begun = Instant::now();
+        let proof = a.prover.prove(&state, &claims).await?;
+        let proven = begun.elapsed();
+        nonce += 1;
+        let receive =
+            Message::ReceivePackets { packets: packets.to_vec(), proof_height: proof.height, proof: proof.proof };
+        let signed = b.writer.sign(&[receive], nonce).await?;
+        let ready = begun.elapsed();
+        b.writer.broadcast(&signed).await?;
+        let (bytes, sent) = (signed.raw.len(), begun.elapsed());
+        println!("  nonce {nonce}: {bytes} bytes, proven {proven:.1?}, signed {ready:.1?}, sent {sent:.1?}");
+        hashes.push(signed.hash);
+    }
+    for hash in hashes {
+        let outcome = loop {
+            match b.writer.outcome(hash).await? {
+                Outcome::Unknown => tokio::time::sleep(Duration::from_millis(50)).await,
+                outcome => break outcome,
+            }
+        };
+        println!("  {outcome:?}");
+    }
+    println!("received after {:.1?}", start.elapsed());
+    Ok(())
+}
+
+/// What the client on `host` trusts after updates to the head of the chain it follows, and the updates.
+async fn updated(followed: &Side, host: &Side, client: &ClientId) -> Result<(TrustedState, Vec<Message>), Failure> {
+    let hosted = host.reader.client(client).await?.value.ok_or("the client is gone")?;
+    let mut state = TrustedState { height: hosted.latest_height, client: hosted.client, consensus: hosted.consensus };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let now = Timestamp::from_unix_nanos(u64::try_from(now.as_nanos())?);
+    let mut messages = Vec::new();
+    for update in followed.prover.updates(&state, followed.head().await?, now).await? {
+        messages.push(Message::UpdateClient { client: client.clone(), update: update.update });
+        state = update.next;
+    }
+    Ok((state, messages))
 }
 
 #[tokio::main]
@@ -214,6 +276,8 @@ async fn main() -> Result<(), Failure> {
     println!("update to {latest} came in {} from {}", submitted.transaction, submitted.submitter);
     let told = a.prover.header_of_update(&submitted.messages[0]);
     println!("its header: {:?}", told.map(|header| (header.height, header.hash)));
+
+    many(&a, &b, &client_on_a, &client_on_b).await?;
 
     // A transaction that does nothing frees a sequence; messages that were made already are refused before they cost anything.
     let nonce = a.writer.nonces().await?;

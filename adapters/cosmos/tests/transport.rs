@@ -421,6 +421,26 @@ async fn outcomes_are_told_by_the_block() {
 }
 
 #[tokio::test]
+async fn another_transaction_than_was_asked_for_is_no_outcome() {
+    let node = Arc::new(Mutex::new(Node::new()));
+    let other = vec![1, 2, 3];
+    node.lock().unwrap().included = vec![(other.clone(), 12, 0)];
+    let fake = Fake::start(move |method, params| {
+        // Finds the same one whatever is looked for.
+        let hash = hex::encode_upper(sha256(&[&other]));
+        let params =
+            if method == "tx_search" { json!({ "query": format!("tx.hash='{hash}'") }) } else { params.clone() };
+        node.lock().unwrap().answer(method, &params)
+    })
+    .await;
+    let endpoint = EndpointConfig::new(fake.url.clone());
+    let rpc = TendermintRpc::connect(TendermintConfig::new(CHAIN.parse().unwrap(), vec![endpoint])).await.unwrap();
+    let chain = CosmosChain::new(rpc, CosmosConfig::new("cosmos", "0stake".parse().unwrap()));
+    let writer = chain.writer(key("relayer")).unwrap();
+    assert_eq!(kind(writer.outcome(TransactionHash([7; 32])).await), AdapterErrorKind::Inconsistent);
+}
+
+#[tokio::test]
 async fn a_stuck_transaction_is_sent_again_as_it_is_unless_something_changed() {
     let (writer, node, _fake) = writer().await;
     let signed = writer.sign(&update(), NONCE).await.unwrap();
@@ -439,7 +459,8 @@ async fn a_stuck_transaction_is_sent_again_as_it_is_unless_something_changed() {
     // The price was another one then.
     node.lock().unwrap().simulates(100_000, &[]);
     let cheap = FeeBid::Legacy { gas_price: 1 };
-    assert_eq!(writer.sign_again(&signed.raw, NONCE, cheap).await.unwrap().gas_limit, signed.gas_limit);
+    let again = writer.sign_again(&signed.raw, NONCE, cheap).await.unwrap();
+    assert_eq!((again.gas_limit, again.fee), (signed.gas_limit, signed.fee));
     // What would fail now is not sent again.
     node.lock().unwrap().queries.insert("/app/simulate".to_owned(), (5, "client", Vec::new()));
     assert_eq!(kind(writer.sign_again(&signed.raw, NONCE, signed.fee).await), AdapterErrorKind::RefusedByChain);

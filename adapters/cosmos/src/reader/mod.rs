@@ -13,8 +13,10 @@ use crate::{
     rpc::{Node, Query},
     writer::{KEY_NOT_FOUND, SDK},
 };
-use adapter::{AdapterError, At, ChainReader, Head, HostedClient, PacketEvent, Submitted, TransactionHash};
-use adapter_json_rpc::{RpcError, printable};
+use adapter::{
+    AdapterError, AdapterErrorKind, At, ChainReader, Head, HostedClient, PacketEvent, Submitted, TransactionHash,
+};
+use adapter_json_rpc::{Pool, RpcError, printable};
 use async_trait::async_trait;
 use events::{BlockResults, DESTINATION_CLIENT, EventKind, SEQUENCE, SOURCE_CLIENT};
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
@@ -126,13 +128,21 @@ impl CosmosReader {
         client: &ClientId,
         sequence: Sequence,
     ) -> Result<Option<PacketEvent>, AdapterError> {
+        self.search(|node| async move { self.find_event_at(&node, kind, client, sequence).await }).await
+    }
+
+    /// What the first node finds that finds something. A node that hides it answers as one where there is nothing: only
+    /// when all find nothing, there is nothing. What it tells is proven or disproven later.
+    async fn search<T, W, F>(&self, work: W) -> Result<Option<T>, AdapterError>
+    where
+        W: Fn(Node) -> F,
+        F: Future<Output = Result<Option<T>, AdapterError>>,
+    {
         let mut failure = None;
         let mut absent = false;
-        // A node that hides an event answers as one where there is none: only when all have none, there is none.
-        // What it tells is proven or disproven later; then it is asked for again, and of another.
         for node in self.chain.rpc.nodes() {
-            match self.find_event_at(&node, kind, client, sequence).await {
-                Ok(Some(event)) => return Ok(Some(event)),
+            match work(node.clone()).await {
+                Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => absent = true,
                 Err(error) => {
                     self.chain.rpc.judge(&node, &error);
@@ -177,17 +187,29 @@ impl CosmosReader {
 
     /// The first transaction that matches, with the client messages that it gave to a client; the head's height when there
     /// is none.
-    async fn submitted(&self, id: &ClientId, query: &str) -> Result<At<Option<Submitted>>, AdapterError> {
+    async fn submitted(&self, id: &ClientId, queries: &[String]) -> Result<At<Option<Submitted>>, AdapterError> {
         let work = |node: Node| async move {
-            let found = node.transactions(query).await?.into_iter().find(|found| found.code == 0);
-            let Some(transaction) = found else {
-                return Ok(At { height: self.chain.height(node.latest_height().await?), value: None });
-            };
-            let (submitter, messages) = accepted::messages_to(id, &transaction.bytes);
-            let value = Submitted { transaction: TransactionHash(transaction.hash), submitter, messages };
-            Ok(At { height: self.chain.height(transaction.height), value: Some(value) })
+            for query in queries {
+                let found = node.transactions(query).await?.into_iter().find(|found| found.code == 0);
+                if let Some(transaction) = found {
+                    let (submitter, messages) = accepted::messages_to(id, &transaction.bytes);
+                    let value = Submitted { transaction: TransactionHash(transaction.hash), submitter, messages };
+                    return Ok(Some(At { height: self.chain.height(transaction.height), value: Some(value) }));
+                }
+            }
+            Ok(None)
         };
-        self.chain.rpc.attempt_by_turns(work).await
+        match self.search(work).await? {
+            Some(found) => Ok(found),
+            None => Ok(At { height: self.head().await?.height, value: None }),
+        }
+    }
+
+    /// The first block that any of the nodes that answer has kept.
+    async fn first_kept(&self) -> Option<u64> {
+        let nodes = self.chain.rpc.nodes();
+        let statuses = join_all(nodes.iter().map(Node::status)).await;
+        statuses.into_iter().filter_map(|status| status.ok()?.earliest_height).min()
     }
 
     async fn read_client(&self, node: &Node, id: &ClientId) -> Result<(u64, Option<Client>), AdapterError> {
@@ -272,17 +294,21 @@ impl ChainReader for CosmosReader {
         let mut failure = None;
         for (node, head) in nodes.iter().zip(heads) {
             match head {
-                Ok(head) => candidates.push(head),
+                Ok(head) => candidates.push((head, Pool::is_stuck(node.endpoint()))),
                 Err(error) => {
                     self.chain.rpc.judge(node, &error);
                     failure = Some(error);
                 }
             }
         }
-        candidates.sort_by_key(|head| head.height);
+        // One that has stood still for long is left out, as long as there are others.
+        if candidates.iter().any(|(_, stuck)| !stuck) {
+            candidates.retain(|(_, stuck)| !stuck);
+        }
+        candidates.sort_by_key(|(head, _)| head.height);
         let middle = candidates.len().saturating_sub(1) / 2;
         match (candidates.into_iter().nth(middle), failure) {
-            (Some(head), _) => {
+            (Some((head, _)), _) => {
                 self.chain.rpc.compare_heads(head.height);
                 Ok(Head { height: self.chain.height(head.height), time: head.time, hash: head.hash })
             }
@@ -298,23 +324,38 @@ impl ChainReader for CosmosReader {
     /// Block by block: what a search for a range of heights costs a node grows with the chain's whole past, and it leaves out
     /// what no transaction told of.
     async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError> {
-        // There is no block 0.
-        let blocks = from.number().max(1)..=to.number();
         let read = |block: u64| async move {
-            self.chain.rpc.attempt(|node| async move { self.block_events(&node, block).await }).await
+            let events = self.chain.rpc.attempt(|node| async move { self.block_events(&node, block).await }).await;
+            events.map_err(|error| (block, error))
         };
-        let mut blocks = stream::iter(blocks.map(read)).buffered(BLOCKS_AT_ONCE);
         let mut events: Vec<PacketEvent> = Vec::new();
-        while let Some(part) = blocks.try_next().await? {
-            events.extend(part);
-            if events.len() > MAX_EVENTS {
-                return Err(AdapterError::Refused {
-                    operation: "packet_events",
-                    reason: format!("expected at most {MAX_EVENTS} events in the range, found more: ask for less"),
-                });
+        // There is no block 0.
+        let mut next = from.number().max(1);
+        loop {
+            let mut blocks = stream::iter((next..=to.number()).map(read)).buffered(BLOCKS_AT_ONCE);
+            let (block, error) = loop {
+                match blocks.try_next().await {
+                    Ok(Some(part)) => events.extend(part),
+                    Ok(None) => return Ok(events),
+                    Err(failure) => break failure,
+                }
+                if events.len() > MAX_EVENTS {
+                    return Err(AdapterError::Refused {
+                        operation: "packet_events",
+                        reason: format!("expected at most {MAX_EVENTS} events in the range, found more: ask for less"),
+                    });
+                }
+            };
+            // What all nodes have thrown away must not keep from what came after it. A packet that was sent there is missed
+            // when the number of packets is proven, and looked for by its own number.
+            match self.first_kept().await {
+                Some(first) if first > block && error.kind() == AdapterErrorKind::RefusedByChain => {
+                    tracing::warn!(chain = %self.chain.chain_id(), block, first, "no node has kept the events before");
+                    next = first;
+                }
+                _ => return Err(error),
             }
         }
-        Ok(events)
     }
 
     async fn sent_packet(
@@ -428,13 +469,14 @@ impl ChainReader for CosmosReader {
     }
 
     async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError> {
-        let stored = format!("{}-{}", height.revision(), height.number());
-        self.submitted(id, &format!("update_client.client_id='{id}' AND update_client.consensus_heights='{stored}'"))
-            .await
+        let at = format!("{}-{}", height.revision(), height.number());
+        let updated = format!("update_client.client_id='{id}' AND update_client.consensus_heights='{at}'");
+        let created = format!("create_client.client_id='{id}' AND create_client.consensus_height='{at}'");
+        self.submitted(id, &[updated, created]).await
     }
 
     async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError> {
-        self.submitted(id, &format!("client_misbehaviour.client_id='{id}'")).await
+        self.submitted(id, &[format!("client_misbehaviour.client_id='{id}'")]).await
     }
 }
 

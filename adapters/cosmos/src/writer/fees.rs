@@ -35,6 +35,11 @@ impl GasPrice {
         &self.denom
     }
 
+    /// Whether gas is free.
+    pub const fn is_zero(&self) -> bool {
+        self.parts == 0
+    }
+
     /// The price in parts of 10⁻¹⁸ of the smallest unit.
     pub(crate) const fn parts(&self) -> u128 {
         self.parts

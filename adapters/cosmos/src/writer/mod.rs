@@ -36,8 +36,10 @@ use prost_13::Message as _;
 use sign::Unsigned;
 use simulate::{IN_MEMPOOL, INSUFFICIENT_FEE, MEMPOOL_FULL, Simulated, WRONG_SEQUENCE, reason};
 pub(crate) use simulate::{KEY_NOT_FOUND, SDK};
-use std::{fmt::Display, sync::Arc};
-use tokio::sync::OnceCell;
+use std::{
+    fmt::Display,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Added to what the simulation used: the state may move before the transaction is executed.
 const GAS_MARGIN_PERCENT: u64 = 30;
@@ -51,8 +53,9 @@ pub struct CosmosWriter {
     chain: Arc<Shared>,
     key: AccountKey,
     signer: String,
-    /// The chain's number of the account, which never changes.
-    account_number: OnceCell<u64>,
+    /// The chain's number of the account, as last told. It never changes; but a node may lie about it, and no transaction
+    /// that is signed with another one is taken.
+    account_number: Mutex<Option<u64>>,
 }
 
 /// An account as the chain tells of it.
@@ -69,12 +72,15 @@ impl CosmosWriter {
             expected: "the prefix of the chain's addresses".to_owned(),
             found: e.to_string(),
         })?;
-        Ok(Self { chain, key, signer, account_number: OnceCell::new() })
+        Ok(Self { chain, key, signer, account_number: Mutex::new(None) })
     }
 
     async fn account_number(&self) -> Result<u64, AdapterError> {
-        let ask = || self.chain.rpc.attempt(|node| async move { Ok(self.account(&node).await?.number) });
-        self.account_number.get_or_try_init(ask).await.copied()
+        let told = *self.account_number.lock().unwrap_or_else(PoisonError::into_inner);
+        match told {
+            Some(number) => Ok(number),
+            None => self.chain.rpc.attempt(|node| async move { Ok(self.account(&node).await?.number) }).await,
+        }
     }
 
     async fn account(&self, node: &Node) -> Result<Account, AdapterError> {
@@ -110,6 +116,7 @@ impl CosmosWriter {
         if base.address != self.signer {
             return Err(wrong(&self.signer, &base.address));
         }
+        *self.account_number.lock().unwrap_or_else(PoisonError::into_inner) = Some(base.account_number);
         Ok(Account { height: answer.height, number: base.account_number, sequence: base.sequence })
     }
 

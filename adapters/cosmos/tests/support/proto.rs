@@ -15,12 +15,12 @@ const FILES: [&str; 5] = [
 ];
 
 /// Where the generated files lie.
-pub fn generated_folder() -> PathBuf {
+pub(crate) fn generated_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/proto/generated")
 }
 
 /// The generated files by name.
-pub fn generate() -> BTreeMap<String, String> {
+pub(crate) fn generate() -> BTreeMap<String, String> {
     let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
     let descriptors = protox::compile(FILES, [definitions]).unwrap();
     let output = tempfile::tempdir().unwrap();
