@@ -6,6 +6,7 @@
 //! Source: ibc-go v10.3.0, `proto/ibc/lightclients/tendermint/v1/tendermint.proto`, `proto/ibc/core/client/v1/client.proto`,
 //! `proto/ibc/core/commitment/v1/commitment.proto`; the rules that messages meet, `modules/light-clients/07-tendermint/update.go`.
 
+use super::params::address_of;
 use light_client::{Fault, FaultKind, Height};
 use light_client_tendermint::{Certified, Commit, Error, Header, PublicKey, TreeHash, Validator, ValidatorSet, Vote};
 use prost::Message;
@@ -269,7 +270,6 @@ fn commit_message(
     }
     let round = i32::try_from(commit.round).map_err(|_| malformed("round", "less than 2^31"))?;
     let part_set_header = PartSetHeader { total: commit.part_set_total, hash: commit.part_set_hash.to_vec() };
-    // ibc-go hashes by SHA-256 whatever the chain does.
     let hash = header.hash(&TreeHash::Sha256).as_bytes().to_vec();
     let block_id = Some(BlockId { hash, part_set_header: Some(part_set_header) });
     Ok(CommitMessage { height, round, block_id, signatures })
@@ -283,15 +283,17 @@ fn set_message(set: &ValidatorSet, proposer: &[u8]) -> Result<SetMessage, IbcGoE
 }
 
 fn validator_message(validator: &Validator) -> Result<ValidatorMessage, IbcGoError> {
-    let (sum, known) = match &validator.key {
-        PublicKey::Ed25519(key) => (Sum::Ed25519(key.to_vec()), tendermint::PublicKey::from_raw_ed25519(key)),
-        PublicKey::Secp256k1(key) => (Sum::Secp256k1(key.to_vec()), tendermint::PublicKey::from_raw_secp256k1(key)),
+    let sum = match &validator.key {
+        PublicKey::Ed25519(key) => Sum::Ed25519(key.to_vec()),
+        PublicKey::Secp256k1(key) => Sum::Secp256k1(key.to_vec()),
         _ => return Err(IbcGoError::KeyUnknown),
     };
-    let address = tendermint::account::Id::from(known.ok_or(malformed("validators", "keys that are points"))?);
+    // ibc-go hashes by SHA-256 whatever the chain does.
+    let address =
+        address_of(&validator.key, TreeHash::Sha256).ok_or(malformed("validators", "keys that are points"))?;
     let voting_power = i64::try_from(validator.power).map_err(|_| malformed("power", "less than 2^63"))?;
     Ok(ValidatorMessage {
-        address: address.as_bytes().to_vec(),
+        address: address.to_vec(),
         pub_key: Some(KeyMessage { sum: Some(sum) }),
         voting_power,
         proposer_priority: 0,
@@ -365,4 +367,79 @@ fn validator(message: ValidatorMessage) -> Result<Validator, IbcGoError> {
     };
     let power = u64::try_from(message.voting_power).map_err(|_| malformed("power", "a positive number"))?;
     Ok(Validator { key, power })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const PACKET: &str = include_str!("../../vectors/proofs/packet-success.json");
+
+    /// The headers with which a live chain was told of four validators, by their hashes.
+    fn recorded() -> Vec<UpdateMessage> {
+        let capture: Value = serde_json::from_str(PACKET).unwrap();
+        let stages = capture.as_object().unwrap().values();
+        let headers = stages.filter_map(|stage| stage["certified_by"]["tendermint_header_protobuf"].as_str());
+        let messages = headers.map(|header| UpdateMessage::decode(hex::decode(header).unwrap().as_slice()).unwrap());
+        let of_four = messages.filter(|message| message.validator_set.as_ref().unwrap().validators.len() == 4);
+        of_four.collect()
+    }
+
+    #[test]
+    fn only_votes_that_are_not_needed_are_left_out() {
+        let headers = recorded();
+        assert!(!headers.is_empty());
+        for recorded in headers {
+            let bytes = recorded.encode_to_vec();
+            let Certified { header, mut commit } = read_update(&bytes).unwrap();
+            let trusted = recorded.trusted_height.unwrap();
+            let height = Height::with_revision(trusted.revision_number, trusted.revision_height);
+            let set = recorded.trusted_validators.clone().unwrap().validators.into_iter().map(validator);
+            let set = ValidatorSet::new(set.collect::<Result<_, _>>().unwrap()).unwrap();
+            let made = update_message(&header, &commit, height, &set).unwrap();
+            let block = |message: &UpdateMessage| message.signed_header.clone().unwrap().header.unwrap();
+            let votes = |message: &UpdateMessage| message.signed_header.clone().unwrap().commit.unwrap();
+            assert_eq!(block(&made), block(&recorded));
+            assert_eq!(votes(&made), votes(&recorded));
+            // Priorities are in no hash, and are not written.
+            let members = |set: &Option<SetMessage>| {
+                let one = |one: &ValidatorMessage| ValidatorMessage { proposer_priority: 0, ..one.clone() };
+                set.clone().unwrap().validators.iter().map(one).collect::<Vec<_>>()
+            };
+            let sets =
+                |message: &UpdateMessage| (members(&message.validator_set), members(&message.trusted_validators));
+            assert_eq!(sets(&made), sets(&recorded));
+            // The proposer is the member that the header names; the trusted set's is one of its members.
+            let own = made.validator_set.clone().unwrap();
+            assert_eq!(own.proposer.unwrap().address, block(&made).proposer_address);
+            let trusted = made.trusted_validators.clone().unwrap();
+            assert!(trusted.validators.contains(&trusted.proposer.unwrap()));
+
+            let left_out = commit.votes.pop().unwrap();
+            let made = update_message(&header, &commit, height, &set).unwrap();
+            let mut expected = votes(&recorded);
+            // As CometBFT writes an absent vote: no address, no signature, the year 1.
+            expected.signatures[usize::from(left_out.index)] = CommitSig {
+                block_id_flag: 1,
+                validator_address: Vec::new(),
+                timestamp: Some(Timestamp { seconds: -62_135_596_800, nanos: 0 }),
+                signature: Vec::new(),
+            };
+            assert_eq!(votes(&made), expected);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let good = recorded().remove(0).encode_to_vec();
+        for at in 0..good.len() {
+            let mut bent = good.clone();
+            bent[at] ^= 0x55;
+            let _ = read_update(&bent);
+            let _ = read_misbehaviour(&bent);
+            let _ = read_update(&good[..at]);
+        }
+        assert!(matches!(read_update(&vec![0; MAX_MESSAGE_BYTES + 1]), Err(IbcGoError::TooLong { .. })));
+    }
 }

@@ -1,7 +1,7 @@
 use light_client::ChainId;
 use light_client_crypto::Sm2;
 use light_client_tendermint::{
-    Commitments, KeyType, KeyTypes, Parameters, StoreTree, TreeHash, TrustLevel, ValidatorSet,
+    Commitments, KeyType, KeyTypes, Parameters, PublicKey, StoreTree, TreeHash, TrustLevel, ValidatorSet,
 };
 
 /// What a client of the chain is to demand, besides what the chain's configuration says.
@@ -65,6 +65,20 @@ pub enum Host {
     IbcGo,
 }
 
+/// The address by which nodes name a validator: of secp256k1 keys as Bitcoin makes them, else the first 20 bytes of the key's
+/// hash. `None` when a secp256k1 key is no point.
+///
+/// Source: CometBFT 0.38, `crypto/ed25519/ed25519.go` and `crypto/secp256k1/secp256k1.go` (`Address`).
+pub(super) fn address_of(key: &PublicKey, hash: TreeHash) -> Option<[u8; 20]> {
+    match key {
+        PublicKey::Secp256k1(bytes) => {
+            let key = tendermint::PublicKey::from_raw_secp256k1(bytes)?;
+            tendermint::account::Id::from(key).as_bytes().try_into().ok()
+        }
+        key => key.address(hash),
+    }
+}
+
 /// The kinds of key that are in sets.
 pub(super) fn key_types_of<'a>(sets: impl IntoIterator<Item = &'a ValidatorSet>) -> KeyTypes {
     let validators = sets.into_iter().flat_map(ValidatorSet::validators);
@@ -83,7 +97,7 @@ pub(super) fn describe_key_types(allowed: KeyTypes) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use light_client_tendermint::{PublicKey, Validator};
+    use light_client_tendermint::Validator;
 
     #[test]
     fn the_kinds_of_key_are_those_of_all_sets() {
@@ -92,5 +106,17 @@ mod tests {
         let types = key_types_of(&sets);
         assert_eq!((types.bits(), describe_key_types(types).as_str()), (0b101, "Ed25519, SM2"));
         assert_eq!(describe_key_types(key_types_of(&sets[..1])), "Ed25519");
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_kind_of_key() {
+        // The generator of the curve, whose address Bitcoin knows; and the key and address of a live chain's validator.
+        let generator = hex::decode("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798").unwrap();
+        let address = address_of(&PublicKey::Secp256k1(generator.try_into().unwrap()), TreeHash::Sha256).unwrap();
+        assert_eq!(hex::encode(address), "751e76e8199196d454941c45d1b3a323f1433bd6");
+        let key = hex::decode("4a26ae98b4d551416ea6c33dd1350105a4e5c83399eceabd506c9d1c2df9d63f").unwrap();
+        let address = address_of(&PublicKey::Ed25519(key.try_into().unwrap()), TreeHash::Sha256).unwrap();
+        assert_eq!(hex::encode_upper(address), "F4CB7A709F77161357D610811356892DD3F170BF");
+        assert_eq!(address_of(&PublicKey::Secp256k1([0; 33]), TreeHash::Sha256), None);
     }
 }

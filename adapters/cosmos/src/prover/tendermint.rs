@@ -12,7 +12,7 @@ use super::{
     ClientParams, Host, claims,
     claims::Proven,
     ibc_go::{self, IbcGoError},
-    params::{describe_key_types, key_types_of},
+    params::{address_of, describe_key_types, key_types_of},
 };
 use crate::{
     TendermintRpc,
@@ -29,8 +29,9 @@ use light_client::{
 };
 use light_client_crypto::{Ed25519, Secp256k1Sha256, VerifyError, VerifySuite};
 use light_client_tendermint::{
-    ClientState, Commit, Commitments, ConsensusState, Error, LightBlock, MAX_CLAIMS, MembershipProof, Parameters,
-    PublicKey, RecordedVote, Tendermint, TrustedHeader, ValidatorSet, Vote, revision_of, sign_bytes,
+    ClientState, Commit, Commitments, ConsensusState, Error, KeyTypes, LightBlock, MAX_CLAIMS, MembershipProof,
+    Parameters, PublicKey, RecordedVote, SetHash, StoreTree, Tendermint, TreeHash, TrustedHeader, Validator,
+    ValidatorSet, Vote, revision_of, sign_bytes,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -73,19 +74,16 @@ impl TendermintProver {
             name.parse().map_err(|e: light_client::IdError| config("consensus", "a client type", e.to_string()))?;
         let prover = Self { rpc, params, host, client_type, client: Erased(Tendermint) };
         // Only what no configuration bounds can be wrong with them.
-        let nothing = ConsensusState {
-            root: [0; 32].into(),
-            time: Timestamp::default(),
-            next_set_hash: light_client_tendermint::SetHash::new([0; 32]),
-        };
-        let parameters = prover.parameters(light_client_tendermint::KeyTypes::ALL);
+        let nothing =
+            ConsensusState { root: [0; 32].into(), time: Timestamp::default(), next_set_hash: SetHash::new([0; 32]) };
+        let parameters = prover.parameters(KeyTypes::ALL);
         ClientState::new(parameters, 1, &nothing)
             .map_err(|e| config("consensus", "parameters of a client", e.to_string()))?;
         Ok(prover)
     }
 
     /// What a client of the chain is to demand, when its validators have keys of these kinds.
-    pub fn parameters(&self, key_types: light_client_tendermint::KeyTypes) -> Parameters {
+    pub fn parameters(&self, key_types: KeyTypes) -> Parameters {
         let config = self.rpc.config();
         self.params.parameters(config.chain_id.clone(), config.tree_hash, key_types)
     }
@@ -229,7 +227,7 @@ impl TendermintProver {
             ("height", state.height.to_string()),
             ("block hash", certified.hash.to_string()),
             ("time", block.header.time().to_string()),
-            ("validators", describe_set(set)),
+            ("validators", describe_set(set, self.rpc.config().address_hash)),
             ("votes", format!("{} of {}", certified.power, certified.total_power)),
             ("next validators hash", block.header.next_validators_hash().to_string()),
             ("key types", describe_key_types(state.client.parameters().key_types)),
@@ -244,8 +242,8 @@ impl TendermintProver {
     fn describe_store(&self, probed: Option<&[u8]>) -> Vec<(&'static str, String)> {
         let name = String::from_utf8_lossy(self.params.commitments.store()).into_owned();
         let tree = match self.params.store_tree {
-            light_client_tendermint::StoreTree::Iavl => "iavl",
-            light_client_tendermint::StoreTree::Jmt => "jmt",
+            StoreTree::Iavl => "iavl",
+            StoreTree::Jmt => "jmt",
         };
         let mut lines = vec![("store", format!("{name} ({tree}, proven)"))];
         if let Commitments::EvmStore { router, .. } = &self.params.commitments {
@@ -455,10 +453,12 @@ fn block_before(height: Height) -> Result<u64, AdapterError> {
     Ok(number - 1)
 }
 
-/// Validators by what people compare: key, power.
-fn describe_set(set: &ValidatorSet) -> String {
-    let one = |validator: &light_client_tendermint::Validator| {
-        format!("{}:{}", hex::encode(validator.key.as_bytes()), validator.power)
+/// Validators by what people compare: the address, as nodes write it, and the power.
+fn describe_set(set: &ValidatorSet, address_hash: TreeHash) -> String {
+    let one = |validator: &Validator| {
+        let name = address_of(&validator.key, address_hash)
+            .map_or_else(|| hex::encode(validator.key.as_bytes()), hex::encode_upper);
+        format!("{name}:{}", validator.power)
     };
     set.validators().iter().map(one).collect::<Vec<_>>().join(" ")
 }
