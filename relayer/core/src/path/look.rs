@@ -39,11 +39,7 @@ impl PathMachine {
     /// Packets that wait for a look say why it does not come.
     pub(super) fn mark_lookers(&mut self, end: End, failure: Failure) {
         let waiting = waiting_for(failure);
-        let [a, b] = self.due().lookers;
-        let lookers = match end {
-            End::A => a,
-            End::B => b,
-        };
+        let lookers = std::mem::take(&mut self.due().lookers[end_index(end)]);
         for (direction, sequence) in self.most_urgent(lookers) {
             if let Some(entry) = self.direction(direction).rows.get_mut(&sequence) {
                 entry.row.wait_for(waiting);
