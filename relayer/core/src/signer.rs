@@ -305,8 +305,9 @@ impl SignerMachine {
         self.flush()
     }
 
-    /// What is to be remembered goes before everything that is to be done. How a nonce ended may wait a little: whoever
-    /// does not know it after a crash sends the same transaction again, and asks for its outcome again.
+    /// First the paths are told how their batches ended; then what is to be remembered goes before everything else that is
+    /// to be done. How a nonce ended may wait a little: whoever does not know it after a crash sends the same transaction
+    /// again, and asks for its outcome again.
     fn flush(&mut self) -> Vec<SignerAction> {
         let actions = std::mem::take(&mut self.actions);
         if self.writes.is_empty() {
@@ -317,7 +318,7 @@ impl SignerMachine {
         if may_wait && self.now.millis_since(since) < self.limits.hold_millis {
             return actions;
         }
-        // The paths first: how their batches ended is told once, and must not be lost when the store fails.
+        // How a batch ended is told once, and must not be lost when the store fails.
         let (mut all, rest): (Vec<_>, Vec<_>) =
             actions.into_iter().partition(|action| matches!(action, SignerAction::Finish(..)));
         all.push(SignerAction::Persist(self.unwritten()));
