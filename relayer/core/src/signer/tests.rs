@@ -110,6 +110,43 @@ fn how_a_nonce_ended_waits_for_the_next_write_or_for_its_time() {
 }
 
 #[test]
+fn a_stuck_transaction_is_signed_again_from_its_last_bytes_above_its_last_bid() {
+    let stuck = Limits::default().stuck_millis;
+    let mut machine = machine(None);
+    machine.handle(SignerEvent::Nonces { next_final: 0, balance: 1 }, UnixMillis::new(0));
+    machine.handle(submission("p", 1), UnixMillis::new(0));
+    let mut now = 0;
+    for attempt in 1_u8..4 {
+        let bid = Bid::Legacy { gas_price: u128::from(attempt) * 10 };
+        let signed = SignerEvent::Signed { nonce: 0, hash: [attempt; 32], raw: vec![attempt; 3], bid, gas_limit: 1 };
+        machine.handle(signed, UnixMillis::new(now));
+        let early = machine.handle(SignerEvent::Tick, UnixMillis::new(now + stuck - 1));
+        assert!(!early.iter().any(|action| matches!(action, SignerAction::SignAgain { .. })), "{early:?}");
+        now += stuck;
+        let actions = machine.handle(SignerEvent::Tick, UnixMillis::new(now));
+        let expected = SignerAction::SignAgain { nonce: 0, raw: vec![attempt; 3], replaces: bid };
+        assert!(actions.contains(&expected), "{actions:?}");
+    }
+}
+
+#[test]
+fn a_clock_set_back_does_not_hold_ends_longer() {
+    let hold = Limits::default().hold_millis;
+    let mut machine = machine(None);
+    let late = |millis: u64| UnixMillis::new(1_000_000 + millis);
+    machine.handle(SignerEvent::Nonces { next_final: 0, balance: 1 }, late(0));
+    machine.handle(submission("p", 1), late(0));
+    let bid = Bid::Legacy { gas_price: 1 };
+    machine.handle(SignerEvent::Signed { nonce: 0, hash: [1; 32], raw: vec![1], bid, gas_limit: 1 }, late(1));
+    let outcome =
+        TransactionOutcome::Included { height: Height::new(1), success: true, gas_used: 1, failed: Vec::new() };
+    let persists = |actions: &[SignerAction]| actions.iter().any(|action| matches!(action, SignerAction::Persist(_)));
+    assert!(!persists(&machine.handle(SignerEvent::Outcome(0, 1, outcome), late(2))));
+    assert!(!persists(&machine.handle(SignerEvent::Tick, UnixMillis::new(0))));
+    assert!(persists(&machine.handle(SignerEvent::Tick, UnixMillis::new(hold))));
+}
+
+#[test]
 fn how_a_batch_ended_is_told_before_anything_is_written() {
     // When the store fails the rest of the list is dropped, and nobody would answer for the batch any more.
     let mut machine = machine(None);
