@@ -3,20 +3,19 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::time::Duration;
 
-use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_consensus::{Header, ReceiptEnvelope, TxEnvelope, TxReceipt as _};
-use alloy_eips::eip2718::{Decodable2718 as _, Encodable2718 as _};
-use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, keccak256};
-use alloy_rlp::{Decodable as _, Encodable as _};
+use alloy_primitives::{Address, B256, Bloom, Bytes};
+use serde_json::Value;
 
 use crate::config::ChainConfig;
-use crate::consensus::{Halted, Snapshot, Turn, Validators, quorum};
+use crate::consensus::tendermint::Forged;
+use crate::consensus::{Ballot, Engine, Member, Roster, Seal};
 use crate::error::{ChainError, SubmitError};
 use crate::executor::{BlockExecutor, ExecutionDb};
-use crate::header::{ExtraData, SEAL_BYTES, block_hash, commit_digest, encode_header};
+use crate::header::{ExtraData, encode_header};
 use crate::index::{Block, Index, Mined, lock, read, write};
-use crate::keys::DevKey;
 use crate::log::BlockLog;
 use crate::pool::{self, Pool};
 use crate::state::State;
@@ -29,11 +28,12 @@ pub const MAX_BLOCK_TRANSACTIONS: usize = 5_000;
 /// Every method takes `&self`; sealing never blocks a reader for longer than it takes to append the finished block.
 pub struct Chain {
     config: ChainConfig,
+    engine: Engine,
     index: Arc<RwLock<Index>>,
-    // Locks are taken in this order: sealer, pool, index or validators.
+    // Locks are taken in this order: sealer, pool, index or roster.
     sealer: Mutex<Sealer>,
     pool: Mutex<Pool>,
-    validators: Mutex<Validators>,
+    roster: Mutex<Roster>,
     waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -46,7 +46,7 @@ struct Sealer {
 pub struct SealedBlock {
     /// Height.
     pub number: u64,
-    /// QBFT block hash.
+    /// Block hash.
     pub hash: B256,
     /// Transactions in it.
     pub transactions: usize,
@@ -57,22 +57,26 @@ pub struct SealedBlock {
 /// A key of the chain and what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidatorStatus {
+    /// `validator-1` and so on, in the order of the keys.
+    pub name: String,
     /// Its address.
     pub address: Address,
     /// In the set that seals the next block.
     pub validator: bool,
+    /// What its vote is worth there; 0 outside the set, and 1 for everyone in it under QBFT.
+    pub power: u64,
     /// Proposes and seals.
     pub online: bool,
-    /// Candidate → add or drop: what it votes when it proposes.
-    pub ballots: BTreeMap<Address, bool>,
+    /// Candidate → power, 0 to drop it: what it votes when it proposes.
+    pub ballots: BTreeMap<Address, u64>,
 }
 
 /// How a forged header differs from the real one at its height.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgery {
-    /// Another state root.
+    /// Another state root; under Tendermint the application hash.
     pub state_root: Option<B256>,
-    /// Another receipts root.
+    /// Another receipts root; under Tendermint the hash of the last results.
     pub receipts_root: Option<B256>,
     /// Another parent.
     pub parent_hash: Option<B256>,
@@ -82,7 +86,7 @@ pub struct Forgery {
     pub validators: Option<Vec<Address>>,
     /// Another round.
     pub round: Option<u32>,
-    /// Who seals; a quorum of the real set when `None`.
+    /// Who seals. When `None`, a quorum of the real set; under Tendermint all of the listed set.
     pub signers: Option<Vec<Address>>,
 }
 
@@ -99,18 +103,15 @@ impl Chain {
     /// [`ChainError::Config`] when a setting is out of range.
     pub fn in_memory(config: ChainConfig) -> Result<Self, ChainError> {
         config.check()?;
+        let engine = Engine::new(&config);
         let state = config.genesis_state();
-        let header = config.genesis_header(&state);
-        // The genesis header has round 0 and no seals, so its hash is that of its bytes.
-        let hash = keccak256(alloy_rlp::encode(&header));
-        let snapshot = Snapshot::genesis(config.genesis_validators());
-        let genesis = Block { header, hash, transactions: Vec::new(), snapshot };
-        let validators = Validators::new(&config.seed, config.validator_keys());
+        let genesis = engine.genesis(&config, &state);
         Ok(Self {
+            roster: Mutex::new(Roster::new(engine.addresses())),
+            engine,
             index: Arc::new(RwLock::new(Index::new(genesis, state))),
             sealer: Mutex::new(Sealer { log: None }),
             pool: Mutex::default(),
-            validators: Mutex::new(validators),
             waker: OnceLock::new(),
             config,
         })
@@ -126,7 +127,8 @@ impl Chain {
         let chain = Self::in_memory(config)?;
         let identity = chain.config.identity(chain.genesis_hash());
         let log = BlockLog::open(folder, identity, |record| chain.replay(record))?;
-        chain.check_head_seals()?;
+        let head = read(&chain.index).head();
+        chain.engine.check_head(&head)?;
         lock(&chain.sealer).log = Some(log);
         Ok(chain)
     }
@@ -172,40 +174,47 @@ impl Chain {
         pool.has_ready(&state)
     }
 
+    /// True when the latest block changed the state and no header names that state yet: under Tendermint only the next one will.
+    #[must_use]
+    pub fn has_unproven_state(&self) -> bool {
+        let head = read(&self.index).head();
+        match &head.seal {
+            Seal::Qbft(_) => false,
+            Seal::Tendermint(sealed) => sealed.app_hash != head.header.state_root,
+        }
+    }
+
     /// The round in which the next block would be decided now: how many proposers in turn are offline.
     ///
     /// # Errors
-    /// [`ChainError::Halted`] when fewer than a quorum are online.
+    /// [`ChainError::Halted`] or [`ChainError::PowerOffline`] when too few are online.
     pub fn next_round(&self) -> Result<u32, ChainError> {
         let head = read(&self.index).head();
-        Ok(self.turn(&head.snapshot)?.round)
+        let now = Duration::from_secs(head.header.timestamp);
+        Ok(self.engine.turn(&head, &lock(&self.roster), now)?.round)
     }
 
-    fn turn(&self, snapshot: &Snapshot) -> Result<Turn, ChainError> {
-        let turn = lock(&self.validators).turn(snapshot);
-        turn.map_err(|Halted { online, quorum }| ChainError::Halted { online, quorum })
+    /// As [`seal_block_at`](Self::seal_block_at), with the clock in whole seconds.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn seal_block(&self, now_seconds: u64) -> Result<SealedBlock, ChainError> {
+        self.seal_block_at(Duration::from_secs(now_seconds))
     }
 
     /// Executes the waiting transactions, seals a block with them (an empty one when there are none) and appends it.
-    /// `now` is the clock in seconds; the header gets that time.
+    /// `now` is the clock, since 1970; the header gets that time, in whole seconds under QBFT.
     ///
     /// # Errors
-    /// When the chain is halted, the clock stands before the latest header, or the block cannot be stored. Nothing has changed then.
-    pub fn seal_block(&self, now: u64) -> Result<SealedBlock, ChainError> {
+    /// When the chain is halted, the clock stands before the second of the latest header, or the block cannot be stored. Nothing has
+    /// changed then.
+    pub fn seal_block_at(&self, now: Duration) -> Result<SealedBlock, ChainError> {
         let mut sealer = lock(&self.sealer);
         let (parent, state) = self.head();
-        if now < parent.header.timestamp {
-            return Err(ChainError::ClockBehind { parent: parent.header.timestamp, now });
-        }
-        let turn = self.turn(&parent.snapshot)?;
+        let roster = lock(&self.roster).clone();
+        let turn = self.engine.turn(&parent, &roster, now)?;
         let waiting = lock(&self.pool).ready(&state, MAX_BLOCK_TRANSACTIONS);
-        let header = Header {
-            parent_hash: parent.hash,
-            number: parent.header.number + 1,
-            beneficiary: turn.proposer,
-            timestamp: now,
-            ..self.config.header_template()
-        };
+        let header = self.engine.open(&self.config, &parent, &turn);
         let mut body = Body::new(&self.config, header, self.execution_db(state));
         let mut dropped = Vec::new();
         let mut skipped = HashSet::new();
@@ -225,10 +234,9 @@ impl Chain {
             }
         }
         let senders: HashSet<_> = body.mined.iter().map(|mined| mined.sender).collect();
-        let (header, mined, state) = body.finish();
-        let block = self.seal(&parent.snapshot, header, mined, turn);
+        let (block, state) = self.engine.seal(&parent, &turn, &roster, body.finish());
         if let Some(log) = &mut sealer.log {
-            log.append(&encode_block(&block))?;
+            log.append(&self.engine.encode(&block))?;
         }
         let sealed = SealedBlock {
             number: block.header.number,
@@ -242,100 +250,27 @@ impl Chain {
         Ok(sealed)
     }
 
-    /// Adds extra data and seals to an executed block.
-    fn seal(&self, parent: &Snapshot, mut header: Header, transactions: Vec<Mined>, turn: Turn) -> Block {
-        let mut extra = ExtraData {
-            vanity: B256::ZERO,
-            validators: parent.validators.clone(),
-            vote: turn.vote,
-            round: turn.round,
-            seals: Vec::new(),
-        };
-        let digest = commit_digest(&header, &extra);
-        let hash = block_hash(&header, &extra);
-        let validators = lock(&self.validators);
-        let signers = validators.signers(&extra.validators, header.number, turn.round);
-        extra.seals = signers.into_iter().map(|key| key.sign(&digest)).collect();
-        header.extra_data = extra.encode();
-        let snapshot = parent.apply(header.number, header.beneficiary, &extra, self.config.epoch);
-        Block { header, hash, transactions, snapshot }
-    }
-
     /// Appends a block as it was stored, after executing it again.
     fn replay(&self, record: &[u8]) -> Result<(), ChainError> {
-        let (stored, transactions) = decode_block(record)?;
         let (parent, state) = self.head();
         let number = parent.header.number + 1;
-        let differs =
-            |field, expected: String, found: String| Err(ChainError::Replay { number, field, expected, found });
-        let extra = ExtraData::decode(&stored.extra_data)?;
-        if stored.number != number || stored.parent_hash != parent.hash {
-            let parent_of = |number: u64, parent: B256| format!("{number} on {parent}");
-            return differs("parent", parent_of(number, parent.hash), parent_of(stored.number, stored.parent_hash));
-        }
-        if extra.validators != parent.snapshot.validators {
-            return differs(
-                "validators",
-                format!("{:?}", parent.snapshot.validators),
-                format!("{:?}", extra.validators),
-            );
-        }
-        let proposer = parent.snapshot.proposer_at(extra.round);
-        if stored.beneficiary != proposer {
-            return differs("proposer", proposer.to_string(), stored.beneficiary.to_string());
-        }
-        let header = Header {
-            parent_hash: parent.hash,
-            number,
-            beneficiary: stored.beneficiary,
-            timestamp: stored.timestamp,
-            extra_data: stored.extra_data.clone(),
-            ..self.config.header_template()
-        };
-        let mut body = Body::new(&self.config, header, self.execution_db(state));
-        for envelope in transactions {
+        let execute = |header, transactions: Vec<TxEnvelope>| {
             use alloy_consensus::transaction::SignerRecoverable as _;
-            let outcome = envelope
-                .recover_signer()
-                .map_err(|error| error.to_string())
-                .and_then(|sender| body.execute(envelope, sender).map_err(|error| error.to_string()));
-            if let Err(error) = outcome {
-                return differs("transaction", "valid".to_owned(), error);
+            let mut body = Body::new(&self.config, header, self.execution_db(state));
+            for envelope in transactions {
+                let outcome = envelope
+                    .recover_signer()
+                    .map_err(|error| error.to_string())
+                    .and_then(|sender| body.execute(envelope, sender).map_err(|error| error.to_string()));
+                if let Err(found) = outcome {
+                    let expected = "valid".to_owned();
+                    return Err(ChainError::Replay { number, field: "transaction", expected, found });
+                }
             }
-        }
-        let (header, transactions, state) = body.finish();
-        if header != stored {
-            return differs("header", format!("{header:?}"), format!("{stored:?}"));
-        }
-        let hash = block_hash(&header, &extra);
-        let snapshot = parent.snapshot.apply(number, header.beneficiary, &extra, self.config.epoch);
-        let block = Block { header, hash, transactions, snapshot };
+            Ok(body.finish())
+        };
+        let (block, state) = self.engine.replay(&self.config, &parent, record, execute)?;
         write(&self.index).push(block, state, self.config.state_history);
-        Ok(())
-    }
-
-    /// Checks the seals of the latest block, whose hash binds all blocks before it.
-    fn check_head_seals(&self) -> Result<(), ChainError> {
-        let block = read(&self.index).head();
-        if block.header.number == 0 {
-            return Ok(());
-        }
-        let extra = ExtraData::decode(&block.header.extra_data)?;
-        let digest = commit_digest(&block.header, &extra);
-        let recover =
-            |seal: &[u8; SEAL_BYTES]| Signature::from_raw(seal).ok()?.recover_address_from_prehash(&digest).ok();
-        let signers: HashSet<_> =
-            extra.seals.iter().filter_map(recover).filter(|signer| extra.validators.contains(signer)).collect();
-        let (expected, found) = (quorum(extra.validators.len()), signers.len());
-        if found != expected || extra.seals.len() != expected {
-            let found = format!("{found} by validators among {}", extra.seals.len());
-            return Err(ChainError::Replay {
-                number: block.header.number,
-                field: "seals",
-                expected: expected.to_string(),
-                found,
-            });
-        }
         Ok(())
     }
 
@@ -347,35 +282,51 @@ impl Chain {
         read(&self.index).latest()
     }
 
-    /// QBFT hash of the genesis block.
+    /// Hash of the genesis block.
     #[must_use]
     pub fn genesis_hash(&self) -> B256 {
         read(&self.index).block(0).map_or(B256::ZERO, |block| block.hash)
     }
 
-    /// The sealed header at a height.
+    /// The sealed header at a height; under Tendermint what tools of the EVM are shown of it.
     #[must_use]
     pub fn header(&self, number: u64) -> Option<Header> {
         self.block(number).map(|block| block.header.clone())
     }
 
-    /// The sealed header at a height as RLP.
+    /// The sealed header at a height as RLP, under QBFT; a header of Tendermint is none of Ethereum's.
     #[must_use]
     pub fn raw_header(&self, number: u64) -> Option<Bytes> {
-        self.block(number).map(|block| encode_header(&block.header))
+        let block = self.block(number)?;
+        matches!(block.seal, Seal::Qbft(_)).then(|| encode_header(&block.header))
     }
 
-    /// QBFT hash of the block at a height.
+    /// Under Tendermint, the block at a height as `{"signed_header", "validators", "next_validators"}`, each part as RPC answers it: what a
+    /// light client reads. None at height 0.
+    #[must_use]
+    pub fn light_block(&self, number: u64) -> Option<Value> {
+        match &self.block(number)?.seal {
+            Seal::Qbft(_) => None,
+            Seal::Tendermint(sealed) => sealed.light_block(),
+        }
+    }
+
+    /// Hash of the block at a height.
     #[must_use]
     pub fn hash(&self, number: u64) -> Option<B256> {
         self.block(number).map(|block| block.hash)
     }
 
-    /// The set listed in the header at a height.
+    /// The set that seals the block at a height, in its order.
     #[must_use]
     pub fn validators_at(&self, number: u64) -> Option<Vec<Address>> {
         let block = self.block(number)?;
-        ExtraData::decode(&block.header.extra_data).ok().map(|extra| extra.validators)
+        match &block.seal {
+            Seal::Qbft(_) => ExtraData::decode(&block.header.extra_data).ok().map(|extra| extra.validators),
+            Seal::Tendermint(sealed) => {
+                Some(sealed.set.members.validators.iter().map(|validator| validator.address).collect())
+            }
+        }
     }
 
     /// The receipt of a mined transaction, with its height.
@@ -426,16 +377,12 @@ impl Chain {
     #[must_use]
     pub fn validators(&self) -> Vec<ValidatorStatus> {
         let head = read(&self.index).head();
-        lock(&self.validators)
-            .known
-            .iter()
-            .map(|(address, validator)| ValidatorStatus {
-                address: *address,
-                validator: head.snapshot.validators.contains(address),
-                online: validator.online,
-                ballots: validator.ballots.clone(),
-            })
-            .collect()
+        let status = |(address, member): (&Address, &Member)| {
+            let power = self.engine.power(&head, address);
+            let Member { name, online, ballots } = member.clone();
+            ValidatorStatus { name, address: *address, validator: power > 0, power, online, ballots }
+        };
+        lock(&self.roster).known.iter().map(status).collect()
     }
 
     /// Stops or resumes a validator: it neither proposes nor seals while offline.
@@ -443,28 +390,39 @@ impl Chain {
     /// # Errors
     /// [`ChainError::UnknownValidator`] when no key of that address is known.
     pub fn set_online(&self, address: Address, online: bool) -> Result<(), ChainError> {
-        match lock(&self.validators).known.get_mut(&address) {
-            Some(validator) => validator.online = online,
+        match lock(&self.roster).known.get_mut(&address) {
+            Some(member) => member.online = online,
             None => return Err(ChainError::UnknownValidator { address }),
         }
         self.wake();
         Ok(())
     }
 
-    /// Makes the voters (every known key when `None`) vote so whenever they propose, as long as it would change something.
+    /// Makes the voters (every known key when `None`) vote so whenever they propose, as long as it would change something. Under Tendermint
+    /// who is added gets the power of the configuration.
     ///
     /// # Errors
-    /// [`ChainError::UnknownValidator`] when a voter's key is not known; no ballot has changed then.
+    /// [`ChainError::UnknownValidator`] when a voter's key is not known, or under Tendermint the candidate's; no ballot has changed then.
     pub fn propose(&self, candidate: Address, add: bool, voters: Option<&[Address]>) -> Result<(), ChainError> {
+        let power = if add { self.engine.usual_power(&candidate) } else { 0 };
+        self.set_power(candidate, power, voters)
+    }
+
+    /// The same, for a power of one's choice; 0 drops the candidate.
+    ///
+    /// # Errors
+    /// As [`propose`](Self::propose), and [`ChainError::Power`] when it is too great; under QBFT all powers are 1.
+    pub fn set_power(&self, candidate: Address, power: u64, voters: Option<&[Address]>) -> Result<(), ChainError> {
+        self.engine.check_ballot(&Ballot { candidate, power })?;
         self.change_ballots(voters, |ballots| {
-            ballots.insert(candidate, add);
+            ballots.insert(candidate, power);
         })
     }
 
     /// Withdraws those intentions; votes already in the chain stay.
     ///
     /// # Errors
-    /// As [`propose`](Self::propose).
+    /// [`ChainError::UnknownValidator`] when a voter's key is not known; no ballot has changed then.
     pub fn discard(&self, candidate: Address, voters: Option<&[Address]>) -> Result<(), ChainError> {
         self.change_ballots(voters, |ballots| {
             ballots.remove(&candidate);
@@ -474,50 +432,52 @@ impl Chain {
     fn change_ballots(
         &self,
         voters: Option<&[Address]>,
-        change: impl Fn(&mut BTreeMap<Address, bool>),
+        change: impl Fn(&mut BTreeMap<Address, u64>),
     ) -> Result<(), ChainError> {
-        let mut validators = lock(&self.validators);
-        if let Some(address) = voters.unwrap_or_default().iter().find(|voter| !validators.known.contains_key(*voter)) {
+        let mut roster = lock(&self.roster);
+        if let Some(address) = voters.unwrap_or_default().iter().find(|voter| !roster.known.contains_key(*voter)) {
             return Err(ChainError::UnknownValidator { address: *address });
         }
-        for (address, validator) in &mut validators.known {
+        for (address, member) in &mut roster.known {
             if voters.is_none_or(|voters| voters.contains(address)) {
-                change(&mut validator.ballots);
+                change(&mut member.ballots);
             }
         }
         Ok(())
     }
 
-    /// A header like the one at `number`, changed and sealed again. It never becomes part of the chain.
+    /// A header like the one at `number`, changed and sealed again, under QBFT. It never becomes part of the chain.
     ///
     /// # Errors
     /// When the height does not exist or the key of a signer is not known.
     pub fn forge(&self, number: u64, forgery: &Forgery) -> Result<Header, ChainError> {
         let block = self.block(number).ok_or_else(|| ChainError::UnknownBlock { latest: self.latest(), number })?;
-        let mut header = block.header.clone();
-        let mut extra = ExtraData::decode(&header.extra_data)?;
-        let validators = lock(&self.validators);
-        let default_signers = || extra.validators.iter().take(quorum(extra.validators.len())).copied().collect();
-        let signers: Vec<Address> = forgery.signers.clone().unwrap_or_else(default_signers);
-        let keys = signers
-            .iter()
-            .map(|address| {
-                let known = validators.known.get(address).map(|validator| &validator.key);
-                known.ok_or(ChainError::UnknownValidator { address: *address })
-            })
-            .collect::<Result<Vec<&DevKey>, _>>()?;
-        header.state_root = forgery.state_root.unwrap_or(header.state_root);
-        header.receipts_root = forgery.receipts_root.unwrap_or(header.receipts_root);
-        header.parent_hash = forgery.parent_hash.unwrap_or(header.parent_hash);
-        header.timestamp = forgery.timestamp.unwrap_or(header.timestamp);
-        extra.round = forgery.round.unwrap_or(extra.round);
-        if let Some(validators) = &forgery.validators {
-            extra.validators.clone_from(validators);
+        match &self.engine {
+            Engine::Qbft(qbft) => qbft.forge(&block, forgery),
+            Engine::Tendermint(_) => Err(ChainError::OtherConsensus { expected: "QBFT" }),
         }
-        let digest = commit_digest(&header, &extra);
-        extra.seals = keys.into_iter().map(|key| key.sign(&digest)).collect();
-        header.extra_data = extra.encode();
-        Ok(header)
+    }
+
+    /// A block like the one at `number`, changed and voted for again, under Tendermint, in the form of [`light_block`](Self::light_block). It
+    /// never becomes part of the chain.
+    ///
+    /// # Errors
+    /// When the height does not exist, the key of a signer is not known, or a signer is not in the set.
+    pub fn forge_light_block(&self, number: u64, forgery: &Forgery) -> Result<Value, ChainError> {
+        let block = self.block(number).ok_or_else(|| ChainError::UnknownBlock { latest: self.latest(), number })?;
+        let forged = self.forge_certified(&block, forgery)?;
+        Ok(forged.certified.light_block(&forged.set, &block.seal.tendermint().next))
+    }
+
+    /// The same, before it is written.
+    pub(crate) fn forge_certified(&self, block: &Block, forgery: &Forgery) -> Result<Forged, ChainError> {
+        let Engine::Tendermint(tendermint) = &self.engine else {
+            return Err(ChainError::OtherConsensus { expected: "Tendermint" });
+        };
+        let number = block.header.number;
+        let unknown = ChainError::UnknownBlock { latest: self.latest(), number };
+        let parent = number.checked_sub(1).and_then(|parent| self.block(parent)).ok_or(unknown)?;
+        tendermint.forge(&parent, block, forgery)
     }
 }
 
@@ -559,45 +519,19 @@ impl Body {
         Ok(())
     }
 
-    /// The header with everything that follows from the execution, the transactions, and the state after them.
-    fn finish(self) -> (Header, Vec<Mined>, State) {
+    /// The header with gas and logs, the transactions, and the state after them.
+    fn finish(self) -> Executed {
         let Self { executor, mut header, mined, .. } = self;
         header.gas_used = executor.cumulative_gas();
-        let state = executor.into_state();
-        header.state_root = state.root();
-        if !mined.is_empty() {
-            let receipts: Vec<&ReceiptEnvelope> = mined.iter().map(|mined| &mined.receipt).collect();
-            let envelopes: Vec<&TxEnvelope> = mined.iter().map(|mined| &mined.envelope).collect();
-            header.receipts_root = calculate_receipt_root(&receipts);
-            header.transactions_root = calculate_transaction_root(&envelopes);
-            header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom());
-        }
-        (header, mined, state)
+        header.logs_bloom = mined.iter().fold(Bloom::ZERO, |bloom, mined| bloom | mined.receipt.bloom());
+        Executed { header, mined, state: executor.into_state() }
     }
 }
 
-/// A stored block: RLP[header, [transaction, …]], each transaction as its EIP-2718 bytes.
-fn encode_block(block: &Block) -> Vec<u8> {
-    let mut payload = Vec::new();
-    block.header.encode(&mut payload);
-    let raw: Vec<Bytes> = block.transactions.iter().map(|mined| mined.envelope.encoded_2718().into()).collect();
-    raw.encode(&mut payload);
-    let mut out = Vec::with_capacity(payload.len() + 9);
-    alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut out);
-    out.extend_from_slice(&payload);
-    out
-}
-
-fn decode_block(record: &[u8]) -> Result<(Header, Vec<TxEnvelope>), ChainError> {
-    let decode = || {
-        let mut items = alloy_rlp::Header::decode_bytes(&mut &*record, true)?;
-        let header = Header::decode(&mut items)?;
-        let raw = Vec::<Bytes>::decode(&mut items)?;
-        let transactions = raw
-            .iter()
-            .map(|raw| TxEnvelope::decode_2718_exact(raw).map_err(|_| alloy_rlp::Error::Custom("transaction")))
-            .collect::<Result<_, _>>()?;
-        Ok((header, transactions))
-    };
-    decode().map_err(|source| ChainError::StoredBlock { source })
+/// An executed block that no one has sealed yet.
+pub(crate) struct Executed {
+    /// Without the roots that the consensus adds.
+    pub(crate) header: Header,
+    pub(crate) mined: Vec<Mined>,
+    pub(crate) state: State,
 }

@@ -1,12 +1,17 @@
 //! Where a node takes the time from.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A clock in whole seconds.
+/// A clock.
 pub trait Clock: Send + Sync {
     /// Seconds since the Unix epoch.
     fn now_unix_seconds(&self) -> u64;
+
+    /// Time since the Unix epoch, as exactly as the clock knows it.
+    fn now_unix(&self) -> Duration {
+        Duration::from_secs(self.now_unix_seconds())
+    }
 }
 
 /// The clock of the machine.
@@ -15,8 +20,12 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now_unix_seconds(&self) -> u64 {
+        self.now_unix().as_secs()
+    }
+
+    fn now_unix(&self) -> Duration {
         // A clock before 1970 makes no block, since no header may run ahead of it.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 }
 

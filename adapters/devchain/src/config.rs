@@ -10,9 +10,9 @@ use alloy_rlp::Encodable;
 use revm::primitives::hardfork::SpecId;
 use serde::{Deserialize, Serialize};
 
-use crate::consensus::MAX_VALIDATORS;
+use crate::consensus::{Consensus, MAX_VALIDATORS};
 use crate::error::ChainError;
-use crate::header::{BFT_MIX_HASH, ExtraData};
+use crate::header::BFT_MIX_HASH;
 use crate::keys::{DevKey, KeyRole};
 use crate::state::State;
 
@@ -72,6 +72,8 @@ pub struct GenesisAccount {
 pub struct ChainConfig {
     /// EIP-155 chain id.
     pub chain_id: u64,
+    /// How blocks become final.
+    pub consensus: Consensus,
     /// Label all keys and all random choices are derived from.
     pub seed: String,
     /// Validators at genesis, 1 to [`MAX_VALIDATORS`].
@@ -102,6 +104,7 @@ impl Default for ChainConfig {
     fn default() -> Self {
         Self {
             chain_id: 1337,
+            consensus: Consensus::Qbft,
             seed: "devchain".to_owned(),
             validators: 4,
             candidates: 2,
@@ -119,7 +122,8 @@ impl Default for ChainConfig {
 }
 
 impl ChainConfig {
-    /// Keys of the genesis validators, then of the candidates, in the order of their index (not of their address).
+    /// Keys of the genesis validators, then of the candidates, in the order of their index (not of their address), under QBFT. (Under
+    /// Tendermint the keys are of another kind; [`Chain::validators`](crate::Chain::validators) names their addresses.)
     #[must_use]
     pub fn validator_keys(&self) -> Vec<DevKey> {
         let count = self.validators.saturating_add(self.candidates);
@@ -147,19 +151,18 @@ impl ChainConfig {
             }
             () if self.epoch == 0 => bad("epoch", "at least 1", 0),
             () if self.fork == Fork::Berlin && self.base_fee != 0 => bad("base_fee", "0 before london", self.base_fee),
-            () => Ok(()),
+            () => match &self.consensus {
+                Consensus::Qbft => Ok(()),
+                Consensus::Tendermint(settings) => settings.check(keys),
+            },
         }
     }
 
-    pub(crate) fn genesis_validators(&self) -> Vec<Address> {
-        let mut set: Vec<_> =
-            (0..self.validators).map(|index| DevKey::derive(&self.seed, KeyRole::Validator, index).address()).collect();
-        set.sort_unstable();
-        set
-    }
-
     pub(crate) fn genesis_state(&self) -> State {
-        let mut state = State::default();
+        let mut state = match self.consensus {
+            Consensus::Qbft => State::default(),
+            Consensus::Tendermint(_) => State::with_store(U256::from(self.chain_id).into()),
+        };
         for key in self.account_keys() {
             let funded = GenesisAccount { balance: self.account_balance, ..GenesisAccount::default() };
             state.set_genesis_account(key.address(), &funded);
@@ -168,16 +171,6 @@ impl ChainConfig {
             state.set_genesis_account(*address, account);
         }
         state
-    }
-
-    pub(crate) fn genesis_header(&self, state: &State) -> Header {
-        let extra = ExtraData { validators: self.genesis_validators(), ..ExtraData::default() };
-        Header {
-            state_root: state.root(),
-            timestamp: self.genesis_time,
-            extra_data: extra.encode(),
-            ..self.header_template()
-        }
     }
 
     /// A header with every field that is the same in all blocks of this chain.

@@ -18,6 +18,36 @@ pub enum ChainError {
         /// Seals a block needs.
         quorum: usize,
     },
+    /// Not more than two thirds of the power are online.
+    #[error("chain is halted: expected more than two thirds of the power {total} online, found {online}")]
+    PowerOffline {
+        /// Power of the online validators of the set.
+        online: u64,
+        /// Power of the whole set.
+        total: u64,
+    },
+    /// A power that no validator can have.
+    #[error("power out of range: expected at most {maximum}, found {found}")]
+    Power {
+        /// The greatest.
+        maximum: u64,
+        /// What was asked for.
+        found: u64,
+    },
+    /// The clock is beyond the year 9999, which no header of Tendermint can hold.
+    #[error("clock is too far ahead: expected at most {limit} s, found {now} s")]
+    ClockTooFar {
+        /// The last second.
+        limit: u64,
+        /// Time given, seconds.
+        now: u64,
+    },
+    /// What was asked for belongs to another consensus.
+    #[error("expected a chain under {expected}")]
+    OtherConsensus {
+        /// The consensus that has it.
+        expected: &'static str,
+    },
     /// The clock is behind the latest header, and a header never runs ahead of the clock.
     #[error("clock is behind the latest header: expected at least {parent} s, found {now} s")]
     ClockBehind {

@@ -34,6 +34,8 @@ pub enum Fault {
     AlteredProof,
     /// Lie: the header's state root is another; its hash and seals stay.
     AlteredStateRoot,
+    /// Lie: a bit of one of the signatures under a block is flipped.
+    AlteredCommit,
     /// Lie: logs are left out.
     HiddenEvents,
     /// Lie: the chain looks as it was that many blocks ago.
@@ -94,6 +96,7 @@ pub(crate) struct Drawn {
     pub(crate) equivocate: bool,
     pub(crate) altered_proof: bool,
     pub(crate) altered_state_root: bool,
+    pub(crate) altered_commit: bool,
     pub(crate) hidden_events: bool,
     /// Blocks that are kept back.
     pub(crate) old_head: u64,
@@ -151,6 +154,7 @@ impl Faults {
                 Fault::Equivocate => drawn.equivocate = true,
                 Fault::AlteredProof => drawn.altered_proof = true,
                 Fault::AlteredStateRoot => drawn.altered_state_root = true,
+                Fault::AlteredCommit => drawn.altered_commit = true,
                 Fault::HiddenEvents => drawn.hidden_events = true,
                 Fault::OldHead { blocks } => drawn.old_head = drawn.old_head.max(blocks),
                 Fault::NoAnswer => drawn.loss = Some(Loss::NoAnswer),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use alloy_consensus::{Header, ReceiptEnvelope, TxEnvelope};
 use alloy_primitives::{Address, B256};
 
-use crate::consensus::Snapshot;
+use crate::consensus::Seal;
 use crate::state::State;
 
 /// A transaction in a block, with what executing it gave.
@@ -27,8 +27,8 @@ pub(crate) struct Block {
     pub(crate) header: Header,
     pub(crate) hash: B256,
     pub(crate) transactions: Vec<Mined>,
-    /// The validator set of the next block and the open votes.
-    pub(crate) snapshot: Snapshot,
+    /// What made it final, and who decides what follows.
+    pub(crate) seal: Seal,
 }
 
 /// All blocks, and the states that are still kept.

@@ -37,15 +37,9 @@ impl DevKey {
     /// The label has a fixed length per role and the index a fixed length, so no two inputs share a preimage within a role.
     #[must_use]
     pub fn derive(seed: &str, role: KeyRole, index: u64) -> Self {
-        let mut secret = keccak256([role.label(), seed.as_bytes(), &index.to_be_bytes()].concat());
-        loop {
-            // A digest is no valid scalar with a chance of 2^-128; hashing again keeps the derivation total.
-            if let Ok(signing) = SigningKey::from_slice(secret.as_slice()) {
-                let address = address_of(&signing);
-                return Self { address, secret, signing };
-            }
-            secret = keccak256(secret);
-        }
+        let (secret, signing) =
+            derive(role.label(), seed, index, |secret| SigningKey::from_slice(secret.as_slice()).ok());
+        Self { address: address_of(&signing), secret, signing }
     }
 
     /// The account of this key.
@@ -73,6 +67,19 @@ impl DevKey {
         out[..64].copy_from_slice(&signature.to_bytes());
         out[64] = u8::from(odd);
         out
+    }
+}
+
+/// The first digest that `key` takes, of label ‖ seed ‖ index (u64, big-endian) and on by hashing again, and the key.
+///
+/// A digest is no valid scalar with a chance of 2^-32 at most; hashing again keeps the derivation total.
+pub(crate) fn derive<K>(label: &[u8], seed: &str, index: u64, key: impl Fn(&B256) -> Option<K>) -> (B256, K) {
+    let mut secret = keccak256([label, seed.as_bytes(), &index.to_be_bytes()].concat());
+    loop {
+        if let Some(key) = key(&secret) {
+            return (secret, key);
+        }
+        secret = keccak256(secret);
     }
 }
 

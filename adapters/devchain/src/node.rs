@@ -14,10 +14,11 @@ use tracing::{debug, error, info, warn};
 use crate::chain::{Chain, SealedBlock};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ChainConfig;
+use crate::consensus::Consensus;
 use crate::error::ChainError;
 use crate::fault::FaultRule;
 use crate::rpc::Rpc;
-use crate::server;
+use crate::server::{self, TENDERMINT_PATH};
 
 /// With period 0, an empty block follows after so much idleness.
 pub const IDLE_PERIOD: Duration = Duration::from_secs(1);
@@ -37,7 +38,8 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 /// Who makes the blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Production {
-    /// A task: every period, or with period 0 as soon as a transaction waits and after [`IDLE_PERIOD`].
+    /// A task: every period, or with period 0 as soon as a transaction waits and after [`IDLE_PERIOD`]; under Tendermint then also
+    /// at once after a block that changed the state, so that a header names the new one.
     Every(Duration),
     /// Nobody: [`NodeHandle::step_block`] makes them by hand.
     ByHand,
@@ -98,8 +100,10 @@ pub struct Node;
 /// A running node. Dropping it stops it without waiting; [`stop`](Self::stop) waits.
 #[derive(Debug)]
 pub struct NodeHandle {
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`: the methods of Ethereum.
     pub url: String,
+    /// The same with the path [`TENDERMINT_PATH`]: the methods of Tendermint, on a chain that has them.
+    pub tendermint_url: Option<String>,
     rpc: Rpc,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
@@ -139,6 +143,10 @@ impl Node {
         let shared = Arc::new(Shared { clock: config.clock, changed: Notify::new() });
         let waker = shared.clone();
         chain.on_change(move || waker.changed.notify_one());
+        let tendermint_url = match chain.config().consensus {
+            Consensus::Qbft => None,
+            Consensus::Tendermint(_) => Some(format!("{url}{TENDERMINT_PATH}")),
+        };
         let rpc = Rpc::new(chain, config.levers, config.faults);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![tokio::spawn(server::serve(listener, rpc.clone(), stopped.clone()))];
@@ -148,7 +156,7 @@ impl Node {
             tasks.push(tokio::spawn(producer.run(stopped)));
         }
         info!(url, chain_id = rpc.chain().config().chain_id, latest = rpc.chain().latest(), "devchain started");
-        Ok(NodeHandle { url, rpc, shared, stop, tasks })
+        Ok(NodeHandle { url, tendermint_url, rpc, shared, stop, tasks })
     }
 }
 
@@ -180,7 +188,7 @@ impl NodeHandle {
     /// # Errors
     /// As [`Chain::seal_block`].
     pub fn step_block(&self) -> Result<SealedBlock, ChainError> {
-        self.rpc.chain().seal_block(self.shared.clock.now_unix_seconds())
+        self.rpc.chain().seal_block_at(self.shared.clock.now_unix())
     }
 
     /// Stops making blocks and serving, and waits until both have ended.
@@ -239,8 +247,8 @@ impl Producer {
                     continue;
                 }
             }
-            let (rpc, now) = (self.rpc.clone(), self.shared.clock.now_unix_seconds());
-            match tokio::task::spawn_blocking(move || rpc.chain().seal_block(now)).await {
+            let (rpc, now) = (self.rpc.clone(), self.shared.clock.now_unix());
+            match tokio::task::spawn_blocking(move || rpc.chain().seal_block_at(now)).await {
                 Ok(Ok(block)) => {
                     debug!(
                         number = block.number,
@@ -270,11 +278,14 @@ impl Producer {
         if self.period.is_zero() { IDLE_PERIOD } else { self.period }
     }
 
-    /// Waits for the next block's turn: until it is due, or with period 0 until a transaction can run; never before `held`.
+    /// Waits for the next block's turn: until it is due, or with period 0 until a transaction can run or a state waits for its header; never
+    /// before `held`.
     async fn turn(&self, held: Instant, due: Instant) {
         sleep_until(held).await;
         loop {
-            if self.period.is_zero() && self.rpc.chain().has_ready() {
+            let chain = self.rpc.chain();
+            // The second as CometBFT, which makes no empty blocks either but for a proof (`consensus/state.go`, `needProofBlock`).
+            if self.period.is_zero() && (chain.has_ready() || chain.has_unproven_state()) {
                 return;
             }
             tokio::select! {

@@ -1,5 +1,7 @@
-//! HTTP transport of the JSON-RPC, bounded in every direction.
+//! HTTP transport of the JSON-RPC, bounded in every direction. Ethereum's methods are at `/`, those of Tendermint below
+//! [`TENDERMINT_PATH`], posted or as URIs.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -9,10 +11,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +22,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use crate::consensus::Consensus;
 use crate::rpc::{MAX_REQUEST_BYTES, Reply, Rpc};
+
+/// Where the methods of Tendermint are.
+pub const TENDERMINT_PATH: &str = "/tendermint";
 
 /// Most connections at one time; further ones wait to be accepted.
 pub const MAX_CONNECTIONS: usize = 256;
@@ -47,8 +53,14 @@ struct Service {
 /// Serves until `stopped` becomes true, then finishes the requests that are under way.
 pub(crate) async fn serve(listener: TcpListener, rpc: Rpc, stopped: watch::Receiver<bool>) {
     let computing = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
-    let service = Service { rpc, computing, stopped: stopped.clone() };
-    let router = Router::new().route("/", post(answer)).with_state(service);
+    let mut router = Router::new().route("/", post(answer));
+    if rpc.chain().config().consensus != Consensus::Qbft {
+        router = router
+            .route(TENDERMINT_PATH, post(answer_tendermint))
+            .route(&format!("{TENDERMINT_PATH}/"), post(answer_tendermint))
+            .route(&format!("{TENDERMINT_PATH}/{{method}}"), get(answer_uri));
+    }
+    let router = router.with_state(Service { rpc, computing, stopped: stopped.clone() });
     let listener = Limited { listener, connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)) };
     let served = axum::serve(listener, router).with_graceful_shutdown(until(stopped)).await;
     if let Err(error) = served {
@@ -62,8 +74,28 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 async fn answer(State(service): State<Service>, request: Request) -> Response {
-    if let Err((status, text)) = check_headers(request.headers()) {
-        return (status, text).into_response();
+    answer_body(service, request, Rpc::handle).await
+}
+
+async fn answer_tendermint(State(service): State<Service>, request: Request) -> Response {
+    answer_body(service, request, Rpc::handle_tendermint).await
+}
+
+async fn answer_uri(
+    State(service): State<Service>,
+    Path(method): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    match check_host(&headers) {
+        Ok(()) => compute(service, move |rpc| rpc.handle_tendermint_uri(&method, &query)).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn answer_body(service: Service, request: Request, handle: fn(&Rpc, &[u8]) -> Reply) -> Response {
+    if let Err(refusal) = check_content_type(request.headers()).and_then(|()| check_host(request.headers())) {
+        return refusal.into_response();
     }
     let body = match timeout(BODY_TIMEOUT, to_bytes(request.into_body(), MAX_REQUEST_BYTES)).await {
         Ok(Ok(body)) => body,
@@ -73,13 +105,18 @@ async fn answer(State(service): State<Service>, request: Request) -> Response {
         }
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
+    compute(service, move |rpc| handle(rpc, &body)).await
+}
+
+/// Computes a reply, when it is its turn, and sends it.
+async fn compute(service: Service, reply: impl FnOnce(&Rpc) -> Reply + Send + 'static) -> Response {
     let Ok(permit) = service.computing.clone().acquire_owned().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let rpc = service.rpc.clone();
     let computed = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        rpc.handle(&body)
+        reply(&rpc)
     });
     match computed.await {
         Ok(Reply::Answer { body, delay }) => {
@@ -104,19 +141,27 @@ async fn answer(State(service): State<Service>, request: Request) -> Response {
     }
 }
 
-/// A page in a browser can reach 127.0.0.1, but can neither send this content type to another origin unasked, nor choose the host name.
-fn check_headers(headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-    let content_type = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+/// A page in a browser can reach 127.0.0.1, but cannot send this content type to another origin unasked.
+fn check_content_type(headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+    let content_type = text(headers, &header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
     if !content_type.eq_ignore_ascii_case("application/json") {
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid content type, only application/json is supported\n"));
     }
-    let host = text(header::HOST);
+    Ok(())
+}
+
+/// Nor can it choose the host name, under which alone it could read an answer.
+fn check_host(headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+    let host = text(headers, &header::HOST);
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if !(name == "127.0.0.1" || name.eq_ignore_ascii_case("localhost")) {
         return Err((StatusCode::FORBIDDEN, "invalid host specified\n"));
     }
     Ok(())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// An answer that breaks off, so that the connection is closed in the middle of it.

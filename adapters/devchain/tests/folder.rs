@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use adapter_devchain::{Chain, ChainConfig, ChainError, Fork, LOG_FILE};
+use adapter_devchain::{Chain, ChainConfig, ChainError, Fork, KeyType, LOG_FILE, TendermintConfig};
 use alloy_primitives::{Address, Bytes, TxKind, keccak256};
 use support::*;
 
@@ -60,6 +60,97 @@ fn a_chain_is_replayed_and_goes_on() {
     let twin = Chain::in_memory(config()).expect("a chain");
     fill(&twin);
     assert_eq!(headers(&twin), before);
+}
+
+#[test]
+fn a_chain_under_tendermint_is_replayed_and_goes_on() {
+    for key_type in KEY_TYPES {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = || ChainConfig { epoch: 5, ..bsn(key_type) };
+        let open = || Chain::in_folder(config(), folder.path());
+        let blocks = |chain: &Chain| -> Vec<Option<serde_json::Value>> {
+            (0..=chain.latest()).map(|height| chain.light_block(height)).collect()
+        };
+        let fill = |chain: &Chain| {
+            let contract = deploy(chain, 0, NOW);
+            let keys = chain.config().account_keys();
+            chain.set_power(validator(chain, 4), 17, None).expect("known");
+            for nonce in 0..8 {
+                chain.submit(&signed(&keys[1], legacy(nonce, TxKind::Call(contract), store(nonce, 1)))).expect("taken");
+                chain.set_online(validator(chain, 3), nonce % 3 != 2).expect("known");
+                chain.seal_block(NOW + nonce).expect("sealed");
+            }
+        };
+        let before = {
+            let chain = open().expect("a new chain");
+            fill(&chain);
+            assert_eq!(chain.validators_at(chain.latest()).expect("sealed").len(), 5, "ballots were decided");
+            blocks(&chain)
+        };
+        let chain = open().expect("the same chain");
+        assert_eq!(blocks(&chain), before);
+        chain.seal_block(NOW + 9).expect("goes on");
+        let after = blocks(&chain);
+        drop(chain);
+        assert_eq!(blocks(&open().expect("again")), after);
+
+        // The same course in memory gives the same bytes.
+        let twin = Chain::in_memory(config()).expect("a chain");
+        fill(&twin);
+        assert_eq!(blocks(&twin), before);
+        let other = |key_type| Chain::in_folder(bsn(key_type), folder.path()).expect_err("another chain");
+        for failure in KEY_TYPES.map(other) {
+            assert!(matches!(failure, ChainError::OtherChain { .. }), "{failure}");
+        }
+        let named = TendermintConfig::new("bsn-dev-2", key_type);
+        let failure =
+            Chain::in_folder(ChainConfig { epoch: 5, ..bsn_with(named) }, folder.path()).expect_err("another");
+        assert!(matches!(failure, ChainError::OtherChain { .. }), "{failure}");
+    }
+}
+
+#[test]
+fn a_stored_block_of_tendermint_that_does_not_follow_is_refused_though_its_checksum_fits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = || Chain::in_folder(bsn(KeyType::Ed25519), folder.path());
+    let chain = open().expect("a new chain");
+    chain.propose(validator(&chain, 4), true, None).expect("known");
+    deploy(&chain, 0, NOW);
+    let candidate = validator(&chain, 4);
+    let (hash, block) = (chain.hash(1).expect("sealed"), chain.light_block(1).expect("sealed"));
+    drop(chain);
+    let good = fs::read(log(folder.path())).expect("a log");
+    // Magic 8, identity 32; then length 4, checksum 8, payload.
+    let payload = good[52..].to_vec();
+    let place = |of: &[u8]| payload.windows(of.len()).position(|window| window == of).expect("it stands there");
+    let at_signature = {
+        use base64::Engine as _;
+        let vote = &block["signed_header"]["commit"]["signatures"][2]["signature"];
+        let signature = base64::engine::general_purpose::STANDARD.decode(vote.as_str().expect("a text"));
+        place(&signature.expect("base64"))
+    };
+    let at_hash = place(hash.as_slice());
+    for (field, at) in [
+        ("header", at_hash),
+        // The application hash stands behind the header's, with a byte for its length.
+        ("application hash", at_hash + 33),
+        ("header", place(&(NOW as u32).to_be_bytes()) + 3),
+        ("header", place(candidate.as_slice())),
+        ("header", place(&store_runtime())),
+        ("votes", at_signature),
+        ("votes", at_signature - 1),
+    ] {
+        let mut bent = payload.clone();
+        bent[at] ^= 1;
+        fs::write(log(folder.path()), [&good[..44], &keccak256(&bent)[..8], &bent].concat()).expect("written");
+        let failure = open().expect_err(field);
+        assert!(
+            matches!(&failure, ChainError::Replay { field: found, number: 1, .. } if *found == field),
+            "{field}: {failure}"
+        );
+    }
+    fs::write(log(folder.path()), &good).expect("written");
+    open().expect("the real one");
 }
 
 #[test]

@@ -15,6 +15,7 @@ const PARSE: i64 = -32_700;
 const RESPONSE_TOO_LARGE: i64 = -32_003;
 const UNKNOWN_TAG: i64 = -39_001;
 const REVERTED: i64 = 3;
+const INTERNAL: i64 = -32_603;
 
 /// An error as it stands in an answer.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -47,6 +48,11 @@ impl RpcError {
 
     pub(crate) fn parse(error: &serde_json::Error) -> Self {
         Self::new(PARSE, format!("parse error: {error}"))
+    }
+
+    /// What Tendermint says when a method cannot answer: the reason stands in the data.
+    pub(crate) fn internal(reason: impl Into<String>) -> Self {
+        Self { data: Some(Value::String(reason.into())), ..Self::new(INTERNAL, "Internal error") }
     }
 
     pub(crate) fn method_not_found(method: &str) -> Self {

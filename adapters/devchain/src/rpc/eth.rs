@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 
 use crate::chain::Forgery;
 use crate::config::Fork;
-use crate::header::{ExtraData, block_hash, encode_header};
+use crate::consensus::{Consensus, Seal};
+use crate::header::{ExtraData, SEAL_BYTES, block_hash, encode_header};
 use crate::index::{Block, read};
 use crate::rpc::Request;
 use crate::rpc::error::RpcError;
 use crate::rpc::params::{BlockId, Params};
+use crate::rpc::pick;
 use crate::rpc::shape::{self, quantity};
 use crate::state::State;
 
@@ -37,6 +39,20 @@ impl Request<'_> {
         let chain = self.chain;
         let config = chain.config();
         match method {
+            // What rests on Ethereum's headers and tries; and the votes of QBFT.
+            "eth_getProof"
+            | "debug_getRawHeader"
+            | "debug_getRawReceipts"
+            | "istanbul_getValidators"
+            | "qbft_getValidatorsByBlockNumber"
+            | "istanbul_propose"
+            | "qbft_proposeValidatorVote"
+            | "istanbul_discard"
+            | "qbft_discardValidatorVote"
+                if config.consensus != Consensus::Qbft =>
+            {
+                Err(RpcError::method_not_found(method))
+            }
             "eth_chainId" => Ok(quantity(config.chain_id)),
             "net_version" => Ok(json!(config.chain_id.to_string())),
             "net_listening" => Ok(json!(true)),
@@ -148,15 +164,22 @@ impl Request<'_> {
     /// The header the caller is shown for a block, and its hash.
     fn shown<'b>(&self, block: &'b Block) -> Result<(Cow<'b, Header>, B256), RpcError> {
         let number = block.header.number;
+        let state_root = self.faults.false_root(number);
         if self.drawn.equivocate && number > 0 {
-            let state_root = Some(self.faults.false_root(number));
-            let header = self.chain.forge(number, &Forgery { state_root, ..Forgery::default() })?;
+            let forgery = Forgery { state_root: Some(state_root), ..Forgery::default() };
+            if let Seal::Tendermint(_) = block.seal {
+                let hash = self.chain.forge_certified(block, &forgery)?.hash();
+                return Ok((Cow::Owned(Header { state_root, ..block.header.clone() }), hash));
+            }
+            let header = self.chain.forge(number, &forgery)?;
             let hash = block_hash(&header, &ExtraData::decode(&header.extra_data)?);
             return Ok((Cow::Owned(header), hash));
         }
         if self.drawn.altered_state_root {
-            let state_root = self.faults.false_root(number);
             return Ok((Cow::Owned(Header { state_root, ..block.header.clone() }), block.hash));
+        }
+        if self.drawn.altered_commit && matches!(block.seal, Seal::Qbft(_)) && number > 0 {
+            return Ok((Cow::Owned(with_altered_seal(&block.header, self.drawn.salt)?), block.hash));
         }
         Ok((Cow::Borrowed(&block.header), block.hash))
     }
@@ -297,9 +320,18 @@ fn slot(text: &str) -> Result<(U256, Value), RpcError> {
     Ok((slot, shown))
 }
 
+/// The header with a bit of one of its seals flipped.
+fn with_altered_seal(header: &Header, salt: u64) -> Result<Header, RpcError> {
+    let mut extra = ExtraData::decode(&header.extra_data)?;
+    let at = pick(extra.seals.len(), salt);
+    if let Some(seal) = extra.seals.get_mut(at) {
+        seal[pick(SEAL_BYTES - 1, salt >> 8)] ^= 1 << (salt >> 16 & 7);
+    }
+    Ok(Header { extra_data: extra.encode(), ..header.clone() })
+}
+
 /// Changes one value, or flips one bit of one node, of an `eth_getProof` answer.
 fn alter_proof(answer: &mut Value, salt: u64) {
-    let pick = |length: usize, salt: u64| (salt % (length.max(1) as u64)) as usize;
     let slots = answer["storageProof"].as_array().map_or(0, Vec::len);
     if slots > 0 && salt.is_multiple_of(2) {
         let value = &mut answer["storageProof"][pick(slots, salt >> 8)]["value"];

@@ -1,11 +1,13 @@
 //! `lab_*`: levers over the validators and over this node's honesty. Only where the configuration allows them.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256, U64};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::chain::{Chain, Forgery};
-use crate::consensus::MAX_VALIDATORS;
+use crate::consensus::{Consensus, MAX_VALIDATORS};
 use crate::fault::{FaultRule, Faults, MAX_FAULT_RULES};
 use crate::header::encode_header;
 use crate::rpc::error::RpcError;
@@ -35,6 +37,11 @@ pub(crate) fn dispatch(chain: &Chain, faults: &Faults, method: &str, params: &Pa
             chain.propose(params.required(0)?, params.required(1)?, voters.as_deref())?;
             Ok(Value::Null)
         }
+        "lab_setPower" => {
+            let voters = addresses(params, 2)?;
+            chain.set_power(params.required(0)?, params.required(1)?, voters.as_deref())?;
+            Ok(Value::Null)
+        }
         "lab_discard" => {
             let voters = addresses(params, 1)?;
             chain.discard(params.required(0)?, voters.as_deref())?;
@@ -61,12 +68,19 @@ pub(crate) fn dispatch(chain: &Chain, faults: &Faults, method: &str, params: &Pa
 }
 
 fn status(chain: &Chain) -> Value {
+    // Under QBFT a ballot adds or drops; elsewhere it names a power.
+    let qbft = chain.config().consensus == Consensus::Qbft;
+    let ballot = |power: u64| if qbft { json!(power > 0) } else { json!(power) };
     let validators = chain.validators().into_iter().map(|status| {
+        let ballots: BTreeMap<Address, Value> =
+            status.ballots.into_iter().map(|(candidate, power)| (candidate, ballot(power))).collect();
         json!({
+            "name": status.name,
             "address": status.address,
             "validator": status.validator,
+            "power": status.power,
             "online": status.online,
-            "ballots": status.ballots,
+            "ballots": ballots,
         })
     });
     Value::Array(validators.collect())
@@ -105,5 +119,8 @@ fn forge(chain: &Chain, params: &Params) -> Result<Value, RpcError> {
         round: round.map_err(|_| RpcError::invalid_params("invalid argument 1: round: expected 32 bits"))?,
         signers: request.signers,
     };
-    Ok(json!(encode_header(&chain.forge(number, &forgery)?)))
+    match chain.config().consensus {
+        Consensus::Qbft => Ok(json!(encode_header(&chain.forge(number, &forgery)?))),
+        Consensus::Tendermint(_) => Ok(chain.forge_light_block(number, &forgery)?),
+    }
 }

@@ -69,8 +69,9 @@ pub(crate) fn block(block: &Block, shown: &Header, hash: B256, full: bool) -> Va
         .map(|at| if full { mined(block, at) } else { json!(block.transactions[at].envelope.tx_hash()) })
         .collect();
     out.insert("size".to_owned(), quantity(size(block)));
-    // Every block has difficulty 1, the genesis block included.
-    out.insert("totalDifficulty".to_owned(), quantity(block.header.number.saturating_add(1)));
+    // Every block has the same difficulty, the genesis block included: 1 under QBFT, 0 under Tendermint.
+    let blocks = U256::from(block.header.number.saturating_add(1));
+    out.insert("totalDifficulty".to_owned(), quantity(block.header.difficulty.saturating_mul(blocks)));
     out.insert("transactions".to_owned(), Value::Array(transactions));
     out.insert("uncles".to_owned(), json!([]));
     if block.header.withdrawals_root.is_some() {

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use adapter_devchain::{Chain, ChainConfig, DevKey, Rpc};
+use adapter_devchain::{Chain, ChainConfig, Consensus, DevKey, KeyType, Rpc, TendermintConfig};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEnvelope, TxLegacy};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, hex};
@@ -43,6 +43,23 @@ pub(crate) fn store(slot: u64, value: u64) -> Bytes {
 
 pub(crate) fn config() -> ChainConfig {
     ChainConfig { chain_id: CHAIN_ID, ..ChainConfig::default() }
+}
+
+pub(crate) const KEY_TYPES: [KeyType; 3] = [KeyType::Ed25519, KeyType::Secp256k1, KeyType::Sm2];
+
+/// A chain under Tendermint of four validators.
+pub(crate) fn bsn(key_type: KeyType) -> ChainConfig {
+    bsn_with(TendermintConfig::new("bsn-dev-1", key_type))
+}
+
+pub(crate) fn bsn_with(settings: TendermintConfig) -> ChainConfig {
+    ChainConfig { consensus: Consensus::Tendermint(settings), ..config() }
+}
+
+/// The address of the key with this index.
+pub(crate) fn validator(chain: &Chain, index: usize) -> Address {
+    let name = format!("validator-{}", index + 1);
+    chain.validators().into_iter().find(|status| status.name == name).expect("it has a key").address
 }
 
 pub(crate) fn signed<T: SignableTransaction<Signature>>(key: &DevKey, transaction: T) -> Bytes
@@ -110,10 +127,15 @@ pub(crate) fn number(value: &Value) -> u64 {
 
 /// One HTTP request on a connection of its own; status and body.
 pub(crate) fn http(url: &str, headers: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+    let head = format!("POST / HTTP/1.1\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    exchange(url, &head, body)
+}
+
+fn exchange(url: &str, head: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    write!(stream, "POST / HTTP/1.1\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len())?;
+    stream.write_all(head.as_bytes())?;
     // A server that has seen enough may close before the whole body is sent.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
@@ -124,6 +146,24 @@ pub(crate) fn http(url: &str, headers: &str, body: &[u8]) -> io::Result<(u16, Ve
         .and_then(|text| text.parse().ok())
         .ok_or(io::ErrorKind::InvalidData)?;
     Ok((status, answer.split_off(end + 4)))
+}
+
+/// A GET request of a path; status and body.
+pub(crate) fn get(url: &str, path: &str) -> io::Result<(u16, Vec<u8>)> {
+    let host = url.trim_start_matches("http://");
+    exchange(url, &format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"), &[])
+}
+
+/// A JSON body posted to a path.
+pub(crate) fn post_to(url: &str, path: &str, body: &Value) -> Value {
+    let (host, body) = (url.trim_start_matches("http://"), body.to_string());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    let (status, answer) = exchange(url, &head, body.as_bytes()).expect("an answer");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+    serde_json::from_slice(&answer).expect("JSON")
 }
 
 /// A JSON-RPC call over HTTP.
