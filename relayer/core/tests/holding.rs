@@ -5,6 +5,7 @@ use relayer_core::{
     Action, BatchOutcome, Direction, End, Event, Head, HostedClient, Item, Limits, Observed, PacketState, PathMachine,
     PathStart, Prepared, Purpose, Question, Step, Submission, Trusted, UnixMillis, Write,
 };
+use relayer_store::{Guard, MemoryStore, Store as _};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -20,14 +21,22 @@ fn trusted(height: u64) -> Trusted {
 }
 
 fn packet(sequence: u64) -> Packet {
+    packet_of(Direction::AToB, sequence, 600)
+}
+
+fn packet_of(direction: Direction, sequence: u64, bytes: usize) -> Packet {
     let payload = Payload {
         source_port: "receipt".to_owned(),
         destination_port: "receipt".to_owned(),
         version: "wr-1".to_owned(),
         encoding: "application/x-solidity-abi".to_owned(),
-        value: vec![7; 600],
+        value: vec![7; bytes],
     };
-    let [source_client, destination_client] = ["qbft-0", "qbft-1"].map(|id| id.parse().unwrap());
+    let mut clients = ["qbft-0", "qbft-1"];
+    if direction == Direction::BToA {
+        clients.reverse();
+    }
+    let [source_client, destination_client] = clients.map(|id| id.parse().unwrap());
     let sequence = Sequence::try_from(sequence).unwrap();
     let timeout_seconds = NOW / 1_000 + 3_600;
     Packet { sequence, source_client, destination_client, timeout_seconds, payloads: vec![payload] }
@@ -37,6 +46,24 @@ fn sent(count: u64) -> Event {
     let height = Height::new(9);
     let events = (1..=count).map(|number| Observed::Sent { height, packet: packet(number) }).collect();
     Event::Events { end: End::A, from: Height::new(1), to: Height::new(10), events }
+}
+
+/// Packets of the numbers, told in the blocks after `after`, with payloads of so many bytes.
+fn sent_later(direction: Direction, after: u64, numbers: std::ops::RangeInclusive<u64>, bytes: usize) -> Event {
+    let height = Height::new(after + 1);
+    let told = |number| Observed::Sent { height, packet: packet_of(direction, number, bytes) };
+    let to = Height::new(after + 10);
+    Event::Events { end: direction.source(), from: height, to, events: numbers.map(told).collect() }
+}
+
+/// The source's state at a height holds these packets.
+fn committed(direction: Direction, height: u64, numbers: std::ops::RangeInclusive<u64>) -> Event {
+    let question = |number| {
+        let packet = packet_of(direction, number, 600);
+        (Question::Commitment(direction, packet.sequence, packet.commitment()), true)
+    };
+    let answers = numbers.map(question).collect();
+    Event::Looked { end: direction.source(), height: Height::new(height), time: trusted(10).time, answers }
 }
 
 fn at(millis: u64) -> UnixMillis {
@@ -103,6 +130,85 @@ fn much_does_not_wait() {
     let actions = machine.handle(sent(2_000), at(0));
     let writes = persisted(&actions).expect("more than is held back");
     assert_eq!(writes.iter().filter(|write| matches!(write, Write::Body { .. })).count(), 2_000);
+}
+
+#[test]
+fn many_changes_do_not_wait_however_small() {
+    // Two changes for each packet and one for the cursor, of some 300 bytes together: 1,024 are too many.
+    let told = |count| machine(PathStart::default()).handle(sent_later(Direction::AToB, 0, 1..=count, 0), at(0));
+    assert!(persisted(&told(511)).is_none());
+    assert!(persisted(&told(512)).is_some());
+}
+
+#[test]
+fn large_changes_do_not_wait_however_few() {
+    // 30,332 bytes are reckoned for each: 35 are more than 1 MiB.
+    let told = |count| machine(PathStart::default()).handle(sent_later(Direction::AToB, 0, 1..=count, 30_000), at(0));
+    assert!(persisted(&told(34)).is_none());
+    assert!(persisted(&told(35)).is_some());
+}
+
+#[test]
+fn what_comes_after_a_write_waits_anew() {
+    let hold = Limits::default().hold_millis;
+    let mut machine = machine(PathStart::default());
+    machine.handle(sent_later(Direction::AToB, 0, 1..=30, 30_000), at(0));
+    assert!(persisted(&machine.handle(Event::Tick, at(hold))).is_some());
+    // Neither the time nor the bytes of what is written count for it.
+    assert!(persisted(&machine.handle(sent_later(Direction::AToB, 10, 31..=40, 30_000), at(hold + 1))).is_none());
+    assert!(persisted(&machine.handle(Event::Tick, at(2 * hold))).is_none());
+    assert!(persisted(&machine.handle(Event::Tick, at(2 * hold + 1))).is_some());
+}
+
+#[test]
+fn of_what_has_one_place_the_last_change_is_written() {
+    let mut machine = machine(PathStart::default());
+    machine.handle(sent_later(Direction::AToB, 0, 1..=1, 600), at(0));
+    machine.handle(sent_later(Direction::BToA, 0, 1..=1, 600), at(0));
+    machine.handle(sent_later(Direction::AToB, 10, 2..=3, 600), at(1));
+    machine.handle(committed(Direction::AToB, 12, 1..=1), at(2));
+    machine.handle(committed(Direction::AToB, 12, 2..=3), at(2));
+    machine.handle(committed(Direction::BToA, 12, 1..=1), at(2));
+    for (end, height) in [(End::A, 11), (End::B, 21), (End::A, 12)] {
+        machine.handle(Event::Verified(end, trusted(height)), at(3));
+    }
+    let left = machine.unwritten();
+    let place = |write: &Write| match write {
+        Write::Cursor { end, height, .. } => Some((format!("cursor {end}"), height.number())),
+        Write::View { end, trusted, .. } => Some((format!("view {end}"), trusted.height.number())),
+        Write::KnownThrough { direction, sequence, .. } => Some((format!("known {direction}"), *sequence)),
+        _ => None,
+    };
+    let mut places: Vec<(String, u64)> = left.iter().filter_map(place).collect();
+    places.sort();
+    let expected =
+        [("cursor a", 20), ("cursor b", 10), ("known a-to-b", 3), ("known b-to-a", 1), ("view a", 12), ("view b", 21)];
+    assert_eq!(places, expected.map(|(place, value)| (place.to_owned(), value)));
+}
+
+/// A packet is told of, disproven, and told of again before anything is written: what is stored in the end is the last.
+#[tokio::test]
+async fn a_packet_that_was_forgotten_and_told_of_again_is_stored() {
+    let mut machine = machine(PathStart::default());
+    ready(&mut machine);
+    machine.handle(sent(1), at(1));
+    let direction = Direction::AToB;
+    let answers =
+        vec![(Question::NextSequence(direction, 1), true), (Question::NoCommitment(direction, Sequence::FIRST), true)];
+    machine.handle(Event::Looked { end: End::A, height: Height::new(10), time: trusted(10).time, answers }, at(2));
+    assert!(machine.row(direction, Sequence::FIRST).is_none(), "it was proven not to be there");
+    machine.handle(sent_later(direction, 10, 1..=1, 600), at(3));
+    let left = machine.unwritten();
+    assert!(left.iter().any(|write| matches!(write, Write::Forget { .. })), "{left:?}");
+
+    let store = MemoryStore::new();
+    let lease = store.lease("a", "x", at(0), 1_000).await.unwrap();
+    store.apply(&Guard { lease: "a".to_owned(), fence: lease.fence }, &left).await.unwrap();
+    let path = "a-b".parse().unwrap();
+    let start = store.path(&path).await.unwrap();
+    let [there, _] = start.directions;
+    assert_eq!(there.pending.iter().map(|row| row.sequence).collect::<Vec<_>>(), [Sequence::FIRST]);
+    assert_eq!(store.bodies(&path, direction, &[Sequence::FIRST]).await.unwrap(), [Some(packet(1))]);
 }
 
 #[test]
@@ -173,6 +279,19 @@ fn a_packet_in_a_remembered_batch_is_not_put_into_another() {
     let (_, items) = prepare(&machine.handle(sent(2), at(1))).expect("the other one can be tried");
     let sequences: Vec<u64> = items.iter().map(|(item, _)| item.sequence.get()).collect();
     assert_eq!(sequences, [2]);
+}
+
+#[test]
+fn a_packet_of_a_remembered_batch_that_ended_is_tried_again() {
+    let sequence = Sequence::FIRST;
+    let item = Item { direction: Direction::AToB, sequence, step: Step::Receive };
+    let purpose = Purpose { path: "a-b".parse().unwrap(), host: End::B, batch: 4, update: None, items: vec![item] };
+    let mut machine = machine(PathStart { open: vec![purpose], ..PathStart::default() });
+    ready(&mut machine);
+    machine.handle(Event::Finished { host: End::B, batch: 4, outcome: BatchOutcome::Lost }, at(1));
+    // Nobody carries it any more, though it was in a batch when this began.
+    let (_, items) = prepare(&machine.handle(sent(1), at(2))).expect("it is tried");
+    assert_eq!(items.iter().map(|(item, _)| *item).collect::<Vec<_>>(), [item]);
 }
 
 #[test]
