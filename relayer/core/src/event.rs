@@ -120,6 +120,8 @@ pub enum Call {
     Update(Height),
     /// Takes these packets, all of one direction, one step further.
     Packets(Step, Vec<Sequence>),
+    /// Shows the client misbehaviour of the chain it follows.
+    Misbehaviour,
 }
 
 /// What became of a batch.
@@ -224,6 +226,15 @@ pub enum Event {
         wanted: Wanted,
         /// The event.
         event: Option<Observed>,
+    },
+    /// The chain that a hosted client follows was caught certifying two blocks at one height.
+    Misbehaviour {
+        /// The chain that hosts the client.
+        host: End,
+        /// The encoded calls: an update, if the evidence takes one, and the evidence.
+        messages: Vec<u8>,
+        /// The height that the update leads to.
+        update: Option<Height>,
     },
     /// A task came to nothing.
     Failed(Task, Failure),

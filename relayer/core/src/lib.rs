@@ -26,4 +26,7 @@ pub use signer::{
     CLOSED_NONCES_KEPT, OpenStart, SignerAction, SignerEvent, SignerMachine, SignerReport, SignerStart, SignerTask,
     TransactionOutcome,
 };
-pub use write::{Attempt, Bid, Evidence, EvidenceKind, Item, NonceEnd, Purpose, Trusted, Write};
+pub use write::{
+    Attempt, Bid, CONFLICTS_KEPT, Conflict, ConflictingHeader, Evidence, EvidenceKind, Item, NonceEnd, Purpose,
+    Trusted, Write,
+};

@@ -3,11 +3,11 @@ use crate::{
     store::end_index,
 };
 use async_trait::async_trait;
-use light_client::{Height, Packet, Sequence, sha256};
+use light_client::{BlockHash, Height, Packet, Sequence, sha256};
 use relayer_core::{
-    Attempt, CLOSED_NONCES_KEPT, Direction, End, Evidence, EvidenceKind, Item, Lease, LeaseDecision, NonceEnd,
-    OpenStart, PacketRow, PacketState, PathId, PathStart, Purpose, SignerId, SignerStart, Step, Trusted, UnixMillis,
-    Write, decide_lease,
+    Attempt, CLOSED_NONCES_KEPT, CONFLICTS_KEPT, Conflict, Direction, End, Evidence, EvidenceKind, Item, Lease,
+    LeaseDecision, NonceEnd, OpenStart, PacketRow, PacketState, PathId, PathStart, Purpose, SignerId, SignerStart,
+    Step, Trusted, UnixMillis, Write, decide_lease,
 };
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -21,6 +21,8 @@ pub struct MemoryStore {
 }
 
 type PacketKey = (PathId, Direction, Sequence);
+/// Path, host and the hashes of the blocks.
+type ConflictKey = (PathId, End, [BlockHash; 2]);
 /// Path, batch, kind, step, hash of the bytes.
 type EvidenceKey = (PathId, u64, EvidenceKind, Option<Step>, [u8; 32]);
 
@@ -36,6 +38,7 @@ struct State {
     views: BTreeMap<(PathId, End), Trusted>,
     last_batch: BTreeMap<PathId, u64>,
     evidence: BTreeMap<EvidenceKey, Evidence>,
+    conflicts: BTreeMap<ConflictKey, Conflict>,
     nonces: BTreeMap<(SignerId, u64), Nonce>,
 }
 
@@ -241,6 +244,14 @@ impl Store for MemoryStore {
         Ok(ours.map(|(_, evidence)| evidence.clone()).take(MAX_PAGE as usize).collect())
     }
 
+    async fn conflicts(&self, path: &PathId) -> Result<Vec<Conflict>, StoreError> {
+        let state = self.lock();
+        let mut found: Vec<Conflict> =
+            state.conflicts.iter().filter(|((owner, ..), _)| owner == path).map(|(_, kept)| kept.clone()).collect();
+        found.sort_by(|a, b| (b.seen, a.key()).cmp(&(a.seen, b.key())));
+        Ok(found)
+    }
+
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError> {
         let state = self.lock();
         let mut counts = [[0; PacketState::ALL.len()]; 2];
@@ -315,6 +326,7 @@ impl State {
                 let key = (path.clone(), evidence.batch, evidence.kind, evidence.step, sha256(&[&evidence.bytes]));
                 self.evidence.insert(key, evidence.clone());
             }
+            Write::Conflict { path, conflict } => self.keep_conflict(path, conflict),
             Write::Nonce { signer, nonce, purpose, .. } => {
                 let Entry::Vacant(entry) = self.nonces.entry((signer.clone(), *nonce)) else { return };
                 entry.insert(Nonce { purpose: purpose.clone(), attempts: Vec::new(), end: None, reopened: false });
@@ -342,6 +354,26 @@ impl State {
                     entry.reopened = true;
                 }
             }
+        }
+    }
+
+    fn keep_conflict(&mut self, path: &PathId, conflict: &Conflict) {
+        let (host, hashes) = conflict.key();
+        let kept = self.conflicts.entry((path.clone(), host, hashes)).or_insert_with(|| conflict.clone());
+        kept.evidence.clone_from(&conflict.evidence);
+        kept.submitted = conflict.submitted;
+        let alike = |((owner, end, _), kept): &(&ConflictKey, &Conflict)| {
+            owner == path && *end == host && kept.evidence.is_some() == conflict.evidence.is_some()
+        };
+        let mut order: Vec<(std::cmp::Reverse<UnixMillis>, ConflictKey)> = self
+            .conflicts
+            .iter()
+            .filter(alike)
+            .map(|(key, kept)| (std::cmp::Reverse(kept.seen), key.clone()))
+            .collect();
+        order.sort();
+        for (_, key) in order.into_iter().skip(CONFLICTS_KEPT) {
+            self.conflicts.remove(&key);
         }
     }
 

@@ -2,8 +2,8 @@ use crate::StoreError;
 use async_trait::async_trait;
 use light_client::{Height, Packet, Sequence};
 use relayer_core::{
-    Attempt, Direction, End, Lease, NonceEnd, PacketRow, PacketState, PathId, PathStart, SignerId, SignerStart, Step,
-    UnixMillis, Waiting, Write,
+    Attempt, Conflict, Direction, End, Lease, NonceEnd, PacketRow, PacketState, PathId, PathStart, SignerId,
+    SignerStart, Step, UnixMillis, Waiting, Write,
 };
 
 /// The most rows that one question for packets, attempts or evidence returns.
@@ -133,6 +133,10 @@ pub trait Store: Send + Sync {
         direction: Direction,
         sequence: Sequence,
     ) -> Result<Vec<relayer_core::Evidence>, StoreError>;
+
+    /// The headers of a path's chains that contradict one another, newest first; [`relayer_core::CONFLICTS_KEPT`] bounds
+    /// them.
+    async fn conflicts(&self, path: &PathId) -> Result<Vec<Conflict>, StoreError>;
 
     /// How many packets of a path are in each state, by direction, in the order of [`PacketState::ALL`].
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError>;

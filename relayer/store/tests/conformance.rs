@@ -3,10 +3,11 @@
 //! Most of it is one sentence: whatever is written, all stores answer every question alike. The one in memory is simple
 //! enough to be read; the others are held to it with writes drawn from a seed.
 
-use light_client::{CommitmentHash, Height, Packet, Payload, Sequence, Timestamp};
+use light_client::{BlockHash, CommitmentHash, Height, Packet, Payload, Sequence, Timestamp};
 use relayer_core::{
-    Attempt, Bid, Direction, End, Evidence, EvidenceKind, Item, NonceEnd, PacketRow, PacketState, Parked, PathId,
-    PathStart, Purpose, SignerId, Step, Told, Trusted, UnixMillis, Waiting, Write,
+    Attempt, Bid, CONFLICTS_KEPT, Conflict, ConflictingHeader, Direction, End, Evidence, EvidenceKind, Item, NonceEnd,
+    PacketRow, PacketState, Parked, PathId, PathStart, Purpose, SignerId, Step, Told, Trusted, UnixMillis, Waiting,
+    Write,
 };
 use relayer_store::{Guard, MemoryStore, PacketQuery, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
@@ -38,6 +39,8 @@ for_each_store!(
     a_refused_list_changes_nothing,
     applying_twice_is_applying_once,
     an_attempt_is_unique,
+    of_a_conflict_the_first_sight_stays,
+    conflicts_are_bounded_and_the_proven_are_not_displaced,
 );
 
 async fn leases_are_exclusive_and_fenced(store: &dyn Store) {
@@ -97,6 +100,49 @@ async fn an_attempt_is_unique(store: &dyn Store) {
     assert_eq!(store.signer(&signer(0)).await.unwrap().open[0].attempts, [attempt(1, 1)]);
 }
 
+async fn of_a_conflict_the_first_sight_stays(store: &dyn Store) {
+    let guard = guard(store).await;
+    let keep = |conflict: &Conflict| Write::Conflict { path: path(0), conflict: conflict.clone() };
+    let first = conflict(1, 2, 100);
+    store.apply(&guard, &[keep(&first)]).await.unwrap();
+    let [a, b] = first.headers.clone().map(|header| ConflictingHeader { origin: "later".to_owned(), ..header });
+    let mut again = Conflict::new(End::A, [b, a], UnixMillis::new(500));
+    assert_eq!(again.key(), first.key(), "the order in which they came does not matter");
+    again.evidence = Some(vec![9, 9]);
+    again.submitted = Some(UnixMillis::new(600));
+    store.apply(&guard, &[keep(&again)]).await.unwrap();
+    let expected = Conflict { evidence: again.evidence, submitted: again.submitted, ..first };
+    assert_eq!(store.conflicts(&path(0)).await.unwrap(), [expected]);
+    assert!(store.conflicts(&path(1)).await.unwrap().is_empty());
+}
+
+async fn conflicts_are_bounded_and_the_proven_are_not_displaced(store: &dyn Store) {
+    let guard = guard(store).await;
+    let mut proven = conflict(250, 251, 1);
+    proven.evidence = Some(vec![1]);
+    let mut writes = vec![Write::Conflict { path: path(0), conflict: proven.clone() }];
+    let count = CONFLICTS_KEPT as u8 + 20;
+    let many = (0..count).map(|number| conflict(number, 255, 1_000 + u64::from(number)));
+    writes.extend(many.map(|conflict| Write::Conflict { path: path(0), conflict }));
+    store.apply(&guard, &writes).await.unwrap();
+    let kept = store.conflicts(&path(0)).await.unwrap();
+    assert_eq!(kept.len(), CONFLICTS_KEPT + 1);
+    assert_eq!(kept.first().map(|conflict| conflict.seen.get()), Some(1_000 + u64::from(count) - 1), "newest first");
+    assert_eq!(kept.get(CONFLICTS_KEPT - 1).map(|conflict| conflict.seen.get()), Some(1_020), "the oldest made room");
+    assert_eq!(kept.last(), Some(&proven));
+}
+
+fn conflict(a: u8, b: u8, seen: u64) -> Conflict {
+    let header = |byte: u8| ConflictingHeader {
+        height: Height::new(7),
+        hash: BlockHash::new([byte; 32]),
+        origin: format!("endpoint {byte}"),
+        certified: byte.is_multiple_of(2),
+        bytes: vec![byte; 3],
+    };
+    Conflict::new(End::A, [header(b), header(a)], UnixMillis::new(seen))
+}
+
 /// Every store answers as the one in memory does, whatever was written.
 #[tokio::test]
 async fn all_stores_answer_alike() {
@@ -149,6 +195,7 @@ async fn answers(store: &dyn Store) -> Vec<String> {
     for path in [path(0), path(1)] {
         answers.push(format!("{:?}", store.path(&path).await.unwrap()));
         answers.push(format!("{:?}", store.counts(&path).await.unwrap()));
+        answers.push(format!("{:?}", store.conflicts(&path).await.unwrap()));
         for direction in Direction::BOTH {
             answers.push(format!("{:?}", store.bodies(&path, direction, &sequences).await.unwrap()));
             answers.push(format!("{:?}", store.acknowledgements(&path, direction, &sequences).await.unwrap()));
@@ -220,7 +267,7 @@ impl Random {
         let sequence = self.sequence();
         let signer = signer(self.below(2));
         let nonce = self.below(6);
-        match self.below(16) {
+        match self.below(17) {
             0..=3 => Write::Packet { path, direction, row: self.row(sequence) },
             4 => Write::Forget { path, direction, sequence },
             5 => Write::Body { path, direction, packet: self.packet(sequence).into() },
@@ -236,6 +283,7 @@ impl Random {
                 let number = 1 + self.below(3) as u32;
                 Write::Attempt { signer, nonce, attempt: attempt(number, number as u8) }
             }
+            15 => Write::Conflict { path, conflict: self.conflict(end) },
             _ if self.below(3) == 0 => Write::NonceReopened { signer, nonce },
             _ => Write::NonceEnd { signer, nonce, end: self.nonce_end(), at: self.millis() },
         }
@@ -300,6 +348,15 @@ impl Random {
         let kind = self.pick(&[EvidenceKind::Update, EvidenceKind::Proof]);
         let step = (kind == EvidenceKind::Proof).then(|| self.item().step);
         Evidence { kind, end, height: self.height(), batch: self.below(4), step, bytes: vec![self.below(3) as u8; 5] }
+    }
+
+    fn conflict(&mut self, host: End) -> Conflict {
+        let first = self.below(4) as u8;
+        let mut conflict = conflict(first, 4 + self.below(4) as u8, self.below(5));
+        conflict.host = host;
+        conflict.evidence = (self.below(3) == 0).then(|| self.bytes());
+        conflict.submitted = conflict.evidence.as_ref().map(|_| self.millis());
+        conflict
     }
 
     fn nonce_end(&mut self) -> NonceEnd {

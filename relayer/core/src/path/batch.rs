@@ -37,12 +37,17 @@ impl PathMachine {
         if busy || !state.prepare.is_due(now) {
             return;
         }
-        if client.status != Status::Active {
+        let active = client.status == Status::Active;
+        let other = self.ends[end_index(host.other())].client.as_ref();
+        // A chain that was caught certifying two blocks is given nothing more to hold until people have decided.
+        let stopped = other.is_some_and(|client| client.status == Status::Frozen);
+        if !active || stopped {
             self.wait_for_client(host);
-            return;
         }
+        let Some(client) = self.ends[end_index(host)].client.as_ref().filter(|_| active) else { return };
         let (latest, latest_time) = (client.latest.height, client.latest.time);
-        let chosen = self.choose(host, self.candidates(host, head.height));
+        // The client that is well is kept alive meanwhile: they will need it.
+        let chosen = if stopped { Vec::new() } else { self.choose(host, self.candidates(host, head.height)) };
         let reaches = chosen.iter().all(|candidate| candidate.since <= latest && candidate.time <= latest_time);
         let refresh = refresh_at(client, &self.limits).is_some_and(|at| now.seconds() >= at.unix_seconds());
         let target = (!reaches || refresh).then_some(head.height).filter(|height| *height > latest);
@@ -50,8 +55,7 @@ impl PathMachine {
             return;
         }
         let trusted = client.latest.clone();
-        let Some(batch) = self.last_batch.checked_add(1) else { return };
-        self.last_batch = batch;
+        let Some(batch) = self.next_batch() else { return };
         let items: Vec<Item> = chosen.into_iter().map(|candidate| candidate.item).collect();
         for item in &items {
             if let Some(entry) = self.direction(item.direction).rows.get_mut(&item.sequence) {
@@ -71,6 +75,20 @@ impl PathMachine {
         let to_prove = items.iter().map(told).collect();
         self.end(host).preparing = Some(Preparing { batch, items });
         self.actions.push(Action::Prepare { host, batch, trusted, target, items: to_prove });
+    }
+
+    fn next_batch(&mut self) -> Option<u64> {
+        self.last_batch = self.last_batch.checked_add(1)?;
+        Some(self.last_batch)
+    }
+
+    /// Evidence goes to the signer at once, whatever else is under way: nothing of the path rests on it.
+    pub(super) fn on_misbehaviour(&mut self, host: End, messages: Vec<u8>, update: Option<Height>) {
+        let Some(batch) = self.next_batch() else { return };
+        let calls = update.map(Call::Update).into_iter().chain([Call::Misbehaviour]).collect();
+        self.end(host).flights.insert(batch, Flight { calls, update, withdrawn: false });
+        let purpose = Purpose { path: self.id.clone(), host, batch, update, items: Vec::new() };
+        self.actions.push(Action::Submit(Submission { purpose, messages, evidence: Vec::new() }));
     }
 
     fn candidates(&self, host: End, head: Height) -> Vec<Candidate> {
@@ -168,7 +186,7 @@ impl PathMachine {
         let too_long = carried.len() > 1 && prepared.messages.len() > limits.batch_bytes as usize;
         let update = prepared.calls.iter().rev().find_map(|call| match call {
             Call::Update(height) => Some(*height),
-            Call::Packets(..) => None,
+            Call::Packets(..) | Call::Misbehaviour => None,
         });
         let useless = carried.is_empty() && (update.is_none() || !preparing.items.is_empty());
         if too_long {
@@ -268,6 +286,8 @@ impl PathMachine {
             let state = self.end(host);
             state.client_expected = Some((if reached { update } else { Height::default() }, now.plus_millis(patience)));
             state.client_read.done(now);
+        } else if flight.calls.contains(&Call::Misbehaviour) {
+            self.end(host).client_read.done(now);
         }
         let update_failed = match outcome {
             BatchOutcome::Included { success: true, failed, .. } => {
@@ -364,7 +384,7 @@ pub(super) fn refresh_at(client: &HostedClient, limits: &crate::Limits) -> Optio
 
 fn items_of(host: End, call: &Call) -> Vec<Item> {
     match call {
-        Call::Update(_) => Vec::new(),
+        Call::Update(_) | Call::Misbehaviour => Vec::new(),
         Call::Packets(step, sequences) => {
             let direction = direction_on(host, *step);
             sequences.iter().map(|sequence| Item { direction, sequence: *sequence, step: *step }).collect()

@@ -239,6 +239,7 @@ impl PathMachine {
             Event::Prepared { host, batch, prepared } => self.on_prepared(host, batch, prepared),
             Event::Finished { host, batch, outcome } => self.on_finished(host, batch, &outcome),
             Event::Found { direction, sequence, wanted, event } => self.on_found(direction, sequence, wanted, event),
+            Event::Misbehaviour { host, messages, update } => self.on_misbehaviour(host, messages, update),
             Event::Failed(task, failure) => self.on_failed(task, failure),
             Event::Resume(direction, sequence) => self.on_resume(direction, sequence),
             Event::Park(direction, sequence) => self.on_park(direction, sequence),

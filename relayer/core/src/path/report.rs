@@ -53,7 +53,7 @@ impl PathMachine {
         }
         let carries = |flight: &super::Flight, host: End| {
             flight.calls.iter().any(|call| match call {
-                crate::Call::Update(_) => false,
+                crate::Call::Update(_) | crate::Call::Misbehaviour => false,
                 crate::Call::Packets(step, _) => super::direction_on(host, *step) == direction,
             })
         };

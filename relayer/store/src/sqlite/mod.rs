@@ -1,5 +1,6 @@
 //! SQLite: one file, one relayer.
 
+mod conflicts;
 mod file;
 mod lock;
 #[cfg(test)]
@@ -14,8 +15,8 @@ use file::DatabaseFile;
 use light_client::{Packet, Sequence};
 use lock::DatabaseLock;
 use relayer_core::{
-    Direction, Evidence, Lease, LeaseDecision, PacketState, PathId, PathStart, SignerId, SignerStart, UnixMillis,
-    Write, decide_lease,
+    Conflict, Direction, Evidence, Lease, LeaseDecision, PacketState, PathId, PathStart, SignerId, SignerStart,
+    UnixMillis, Write, decide_lease,
 };
 use sqlx::{
     ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool,
@@ -291,6 +292,10 @@ impl Store for SqliteStore {
         sequence: Sequence,
     ) -> Result<Vec<Evidence>, StoreError> {
         self.read_evidence(path, direction, sequence).await
+    }
+
+    async fn conflicts(&self, path: &PathId) -> Result<Vec<Conflict>, StoreError> {
+        self.read_conflicts(path).await
     }
 
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError> {

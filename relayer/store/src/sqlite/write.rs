@@ -268,6 +268,7 @@ impl Ids {
                 run(connection, "writing a verified state", query).await
             }
             Write::Evidence { path, evidence } => self.write_evidence(connection, path, evidence).await,
+            Write::Conflict { path, conflict } => self.write_conflict(connection, path, conflict).await,
             Write::Nonce { signer, nonce, purpose, at } => {
                 self.write_nonce(connection, signer, *nonce, purpose.as_ref(), *at).await
             }

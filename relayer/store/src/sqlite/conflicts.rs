@@ -1,0 +1,87 @@
+//! Headers that contradict one another.
+
+use super::{Ids, SqliteStore, failed, value};
+use crate::StoreError;
+use light_client::BlockHash;
+use relayer_core::{CONFLICTS_KEPT, Conflict, ConflictingHeader, PathId};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+const KEEP: &str = "INSERT INTO conflicts (path, host, first_hash, second_hash, first_height, second_height, first_origin, \
+     second_origin, first_certified, second_certified, first_header, second_header, seen_millis, evidence, submitted_millis) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+     ON CONFLICT (path, host, first_hash, second_hash) \
+     DO UPDATE SET evidence = excluded.evidence, submitted_millis = excluded.submitted_millis";
+const MAKE_ROOM: &str = "DELETE FROM conflicts WHERE rowid IN (SELECT rowid FROM conflicts \
+     WHERE path = $1 AND host = $2 AND (evidence IS NULL) = $3 \
+     ORDER BY seen_millis DESC, first_hash, second_hash LIMIT -1 OFFSET $4)";
+const CONFLICTS: &str = "SELECT conflicts.* FROM conflicts JOIN paths ON paths.id = conflicts.path WHERE paths.name = $1 \
+     ORDER BY seen_millis DESC, host, first_hash, second_hash";
+
+impl Ids {
+    pub(super) async fn write_conflict(
+        &mut self,
+        connection: &mut SqliteConnection,
+        path: &PathId,
+        conflict: &Conflict,
+    ) -> Result<(), StoreError> {
+        let operation = "keeping headers that conflict";
+        let path = self.path(connection, path).await?;
+        let host = value::end_bit(conflict.host);
+        let [first, second] = &conflict.headers;
+        let query = sqlx::query(KEEP)
+            .bind(path)
+            .bind(host)
+            .bind(first.hash.as_bytes().as_slice())
+            .bind(second.hash.as_bytes().as_slice())
+            .bind(first.height.to_string())
+            .bind(second.height.to_string())
+            .bind(&first.origin)
+            .bind(&second.origin)
+            .bind(i64::from(first.certified))
+            .bind(i64::from(second.certified))
+            .bind(first.bytes.as_slice())
+            .bind(second.bytes.as_slice())
+            .bind(value::bits(conflict.seen.get()))
+            .bind(conflict.evidence.as_deref())
+            .bind(conflict.submitted.map(|moment| value::bits(moment.get())));
+        query.execute(&mut *connection).await.map_err(failed(operation))?;
+        let kept = i64::try_from(CONFLICTS_KEPT).unwrap_or(i64::MAX);
+        let unproven = i64::from(conflict.evidence.is_none());
+        let query = sqlx::query(MAKE_ROOM).bind(path).bind(host).bind(unproven).bind(kept);
+        query.execute(connection).await.map_err(failed(operation))?;
+        Ok(())
+    }
+}
+
+impl SqliteStore {
+    pub(super) async fn read_conflicts(&self, path: &PathId) -> Result<Vec<Conflict>, StoreError> {
+        let rows = sqlx::query(CONFLICTS).bind(path.as_str()).fetch_all(&self.readers).await;
+        rows.map_err(failed("reading headers that conflict"))?.iter().map(conflict).collect()
+    }
+}
+
+fn conflict(row: &SqliteRow) -> Result<Conflict, StoreError> {
+    let submitted: Option<i64> = value::column(row, "submitted_millis")?;
+    Ok(Conflict {
+        host: value::end(row, "host")?,
+        headers: [
+            ConflictingHeader {
+                height: value::height(row, "first_height")?,
+                hash: BlockHash::new(value::hash(row, "first_hash")?),
+                origin: value::column(row, "first_origin")?,
+                certified: value::column::<i64>(row, "first_certified")? == 1,
+                bytes: value::column(row, "first_header")?,
+            },
+            ConflictingHeader {
+                height: value::height(row, "second_height")?,
+                hash: BlockHash::new(value::hash(row, "second_hash")?),
+                origin: value::column(row, "second_origin")?,
+                certified: value::column::<i64>(row, "second_certified")? == 1,
+                bytes: value::column(row, "second_header")?,
+            },
+        ],
+        seen: value::millis(row, "seen_millis")?,
+        evidence: value::column(row, "evidence")?,
+        submitted: submitted.map(|bits| relayer_core::UnixMillis::new(value::number(bits))),
+    })
+}
