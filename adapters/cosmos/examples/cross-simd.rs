@@ -31,6 +31,7 @@ struct Side {
     prover: TendermintProver,
     people: CosmosAccount,
     prefix: Vec<Vec<u8>>,
+    token: &'static str,
 }
 
 impl Side {
@@ -40,13 +41,18 @@ impl Side {
         let endpoint = EndpointConfig::new(text(&devnet["nodes"][0]["rpc"]));
         let rpc =
             TendermintRpc::connect(TendermintConfig::new(text(&devnet["chain_id"]).parse()?, vec![endpoint])).await?;
+        // What else has ibc-go: cosmos/evm, with Ethereum's keys.
+        let (kind, price, token) = match devnet["node"].as_str() {
+            Some("evmd") => (KeyKind::EthSecp256k1, "10000000000aatom", "aatom"),
+            _ => (KeyKind::Secp256k1, "0.01stake", "token"),
+        };
         let key = |name: &str| -> Result<AccountKey, Failure> {
             let account = &devnet["accounts"][name];
-            let key = AccountKey::from_secret(KeyKind::Secp256k1, &hex::decode(text(&account["key"]))?)?;
+            let key = AccountKey::from_secret(kind, &hex::decode(text(&account["key"]))?)?;
             assert_eq!(key.address("cosmos")?, text(&account["address"]), "the address of a key that the chain made");
             Ok(key)
         };
-        let chain = CosmosChain::new(rpc.clone(), CosmosConfig::new("cosmos", "0.01stake".parse()?));
+        let chain = CosmosChain::new(rpc.clone(), CosmosConfig::new("cosmos", price.parse()?));
         let params = ClientParams::new(Commitments::IbcStore { store: b"ibc".to_vec() });
         Ok(Self {
             reader: chain.reader(),
@@ -54,6 +60,7 @@ impl Side {
             prover: TendermintProver::new(rpc, params, Host::IbcGo)?,
             people: chain.account(key("alice")?)?,
             prefix: vec![b"ibc".to_vec(), Vec::new()],
+            token,
         })
     }
 
@@ -131,7 +138,7 @@ async fn many(a: &Side, b: &Side, client_on_a: &ClientId, client_on_b: &ClientId
     const BATCH: usize = 50;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let (sender, receiver) = (a.people.address().to_owned(), b.people.address().to_owned());
-    let transfer = Transfer { denom: "token".to_owned(), amount: 1, sender, receiver, memo: String::new() };
+    let transfer = Transfer { denom: a.token.to_owned(), amount: 1, sender, receiver, memo: String::new() };
     let payloads = vec![transfer.payload(TransferEncoding::Protobuf); PACKETS];
     let block = a.people.send_packets(client_on_a, now + 600, &payloads).await?.1.height;
     let start = Instant::now();
@@ -216,8 +223,8 @@ async fn main() -> Result<(), Failure> {
 
     for encoding in [TransferEncoding::Json, TransferEncoding::Protobuf, TransferEncoding::Abi] {
         let (sender, receiver) = (a.people.address().to_owned(), b.people.address().to_owned());
-        let transfer = Transfer { denom: "token".to_owned(), amount: 7, sender, receiver, memo: String::new() };
-        let voucher = voucher_denom(&client_on_b, "token");
+        let transfer = Transfer { denom: a.token.to_owned(), amount: 7, sender, receiver, memo: String::new() };
+        let voucher = voucher_denom(&client_on_b, a.token);
         let before = b.reader.balance(&transfer.receiver, &voucher).await?;
         let start = Instant::now();
         let (packet, block) = sent(&a, &client_on_a, &transfer, encoding, 600).await?;
@@ -248,24 +255,24 @@ async fn main() -> Result<(), Failure> {
 
     // One that nobody receives in time.
     let transfer = Transfer {
-        denom: "token".to_owned(),
+        denom: a.token.to_owned(),
         amount: 9,
         sender: a.people.address().to_owned(),
         receiver: b.people.address().to_owned(),
         memo: "too late".to_owned(),
     };
-    let before = a.reader.balance(a.people.address(), "token").await?;
     let (packet, _) = sent(&a, &client_on_a, &transfer, TransferEncoding::Json, 6).await?;
     while b.reader.head().await?.time.unix_seconds() < packet.timeout_seconds {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    let before = a.reader.balance(a.people.address(), a.token).await?;
     let since = b.head().await?;
     let claim = Claim::absent(b.path(&receipt_path(&client_on_b, packet.sequence)));
     let packets = vec![packet.clone()];
     let time_out = |proof_height, proof| Message::TimeoutPackets { packets, proof_height, proof };
     let outcome = bring(&b, &a, &client_on_a, claim, since, time_out).await?;
     println!("timed out: {outcome:?}");
-    assert_eq!(a.reader.balance(a.people.address(), "token").await?, before, "refunded");
+    assert_eq!(a.reader.balance(a.people.address(), a.token).await?, before + transfer.amount, "refunded");
     let heights = a
         .reader
         .consensus_heights(&client_on_a, a.reader.client(&client_on_a).await?.value.ok_or("gone")?.latest_height)
@@ -274,7 +281,7 @@ async fn main() -> Result<(), Failure> {
     let latest = heights.value[0].ok_or("no state")?;
     let submitted = a.reader.accepted_updates(&client_on_a, latest).await?.value.ok_or("nobody knows of the update")?;
     println!("update to {latest} came in {} from {}", submitted.transaction, submitted.submitter);
-    let told = a.prover.header_of_update(&submitted.messages[0]);
+    let told = b.prover.header_of_update(&submitted.messages[0]);
     println!("its header: {:?}", told.map(|header| (header.height, header.hash)));
 
     many(&a, &b, &client_on_a, &client_on_b).await?;

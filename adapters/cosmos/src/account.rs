@@ -6,11 +6,16 @@ use crate::{
     chain::Shared,
     proto::{self, MsgCreateClientResponse, MsgRegisterCounterparty, MsgSendPacket, MsgSendPacketResponse},
     reader::hosted,
-    writer::{Included, messages},
+    writer::{Included, MSG_SEND, messages},
 };
 use adapter::{AdapterError, ChainWriter as _, TransactionHash, TrustedState};
 use ibc_proto::{
-    cosmos::base::abci::v1beta1::TxMsgData, google::protobuf::Any, ibc::core::client::v1::MsgCreateClient,
+    cosmos::{
+        bank::v1beta1::MsgSend,
+        base::{abci::v1beta1::TxMsgData, v1beta1::Coin},
+    },
+    google::protobuf::Any,
+    ibc::core::client::v1::MsgCreateClient,
 };
 use light_client::{ClientId, Height, Payload, Sequence};
 use prost::Message as _;
@@ -114,6 +119,19 @@ impl CosmosAccount {
             signer: self.address().to_owned(),
         };
         Ok(self.send(vec![messages::any(REGISTER_COUNTERPARTY, message.encode_to_vec())]).await?.0)
+    }
+
+    /// Pays another account of the chain, which comes to be by this when it was none.
+    ///
+    /// # Errors
+    /// As every transaction.
+    pub async fn pay(&self, address: &str, amount: u128, denom: &str) -> Result<CosmosReceipt, AdapterError> {
+        let message = MsgSend {
+            from_address: self.address().to_owned(),
+            to_address: address.to_owned(),
+            amount: vec![Coin { denom: denom.to_owned(), amount: amount.to_string() }],
+        };
+        Ok(self.send(vec![messages::any(MSG_SEND, message.encode_to_vec())]).await?.0)
     }
 
     /// Sends packets in one transaction, and tells their numbers.

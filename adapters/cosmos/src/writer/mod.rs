@@ -45,7 +45,7 @@ use std::{
 const GAS_MARGIN_PERCENT: u64 = 30;
 /// What a transaction that does nothing may use.
 const CANCEL_GAS: u64 = 200_000;
-const MSG_SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
+pub(crate) const MSG_SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
 const BASE_ACCOUNT: &str = "/cosmos.auth.v1beta1.BaseAccount";
 
 /// Writes to one ibc-go chain.
