@@ -6,6 +6,7 @@
 mod answers;
 mod chain;
 mod check;
+mod outage;
 mod random;
 mod world;
 
@@ -43,16 +44,18 @@ fn seeds_keep_safety_and_reach_liveness() {
         run(seed, true);
         return;
     }
-    let (mut packets, mut crashes, mut alerts) = (0, 0, BTreeSet::new());
+    let (mut packets, mut crashes, mut outages, mut alerts) = (0, 0, 0, BTreeSet::new());
     for seed in 0..number("SIMULATION_SEEDS").unwrap_or(SEEDS) {
         let summary = run(seed, false);
         packets += summary.packets;
         crashes += summary.crashes;
+        outages += summary.outages;
         alerts.extend(summary.alerts);
     }
     // A simulation in which nothing happens proves nothing.
     assert!(packets > 5_000, "only {packets} packets were sent");
     assert!(crashes > 500, "only {crashes} crashes happened");
+    assert!(outages > 500, "only {outages} writes were refused");
     for kind in ["FalsePacket", "FalseAcknowledgement", "Gap", "NonceLost", "Parked", "Inconsistent"] {
         assert!(alerts.contains(kind), "no run met {kind}");
     }

@@ -5,6 +5,7 @@ use crate::{
     answers::Lie,
     chain::{Call as ChainCall, Chain, TRUSTING_SECONDS, Transaction},
     check,
+    outage::Outages,
     random::Random,
 };
 use futures::FutureExt as _;
@@ -33,6 +34,8 @@ pub(crate) struct Faults {
     pub(crate) dropped: u64,
     pub(crate) price: u64,
     pub(crate) foreign: u64,
+    /// The store refuses a write.
+    pub(crate) store: u64,
 }
 
 impl Faults {
@@ -51,11 +54,13 @@ impl Faults {
             dropped: weight(100),
             price: weight(60),
             foreign: weight(8),
+            store: weight(60),
         }
     }
 
     pub(crate) fn none(&self) -> bool {
-        self.crash + self.unanswered + self.answer_lost + self.lie + self.dropped + self.price + self.foreign == 0
+        let all = [self.crash, self.unanswered, self.answer_lost, self.lie, self.dropped, self.price, self.foreign];
+        all.iter().sum::<u64>() + self.store == 0
     }
 }
 
@@ -78,8 +83,9 @@ pub(crate) struct World {
     pub(crate) store: MemoryStore,
     guard: Guard,
     limits: Limits,
-    machines: Vec<PathMachine>,
-    signers: Vec<SignerMachine>,
+    pub(crate) machines: Vec<PathMachine>,
+    pub(crate) signers: Vec<SignerMachine>,
+    pub(crate) outages: Outages,
     pub(crate) jobs: Vec<Job>,
     /// What encoded calls and raw transactions stand for.
     pub(crate) calls: BTreeMap<u64, Vec<ChainCall>>,
@@ -140,6 +146,7 @@ impl World {
             limits: limits(),
             machines: Vec::new(),
             signers: Vec::new(),
+            outages: Outages::default(),
             jobs: Vec::new(),
             calls: BTreeMap::new(),
             transactions: BTreeMap::new(),
@@ -168,6 +175,7 @@ impl World {
             Ok(()) => Ok(Summary {
                 hash: self.trace.finish(),
                 crashes: self.crashes,
+                outages: self.outages.count,
                 packets: self.packets(),
                 alerts: self.alerts,
                 persisted: self.persisted,
@@ -217,6 +225,7 @@ impl World {
 
     fn step(&mut self) -> Result<(), String> {
         self.millis += self.random.below(40);
+        self.end_outages()?;
         match self.random.below(100) {
             0..10 => self.block()?,
             10..16 => self.head(),
@@ -246,12 +255,22 @@ impl World {
     }
 
     pub(crate) fn tell_path(&mut self, path: usize, event: Event) -> Result<(), String> {
+        if self.outages.has_path(path) {
+            if !matches!(event, Event::Tick) {
+                self.jobs.push(Job::PathEvent(path, event));
+            }
+            return Ok(());
+        }
         self.note(|| format!("path {path} <- {event:?}"));
         let now = UnixMillis::new(self.millis);
         let Some(machine) = self.machines.get_mut(path) else { return Ok(()) };
         for action in machine.handle(event, now) {
             self.note(|| format!("path {path} -> {action:?}"));
             match action {
+                Action::Persist(_) if self.random.chance(self.faults.store) => {
+                    self.path_fails(path);
+                    return Ok(());
+                }
                 Action::Persist(writes) => self.persist(writes)?,
                 Action::Submit(submission) => {
                     let end = submission.purpose.host;
@@ -272,12 +291,22 @@ impl World {
     }
 
     pub(crate) fn tell_signer(&mut self, end: End, event: SignerEvent) -> Result<(), String> {
+        if self.outages.has_signer(end) {
+            if !matches!(event, SignerEvent::Tick) {
+                self.jobs.push(Job::SignerEvent(end, event));
+            }
+            return Ok(());
+        }
         self.note(|| format!("signer {end} <- {event:?}"));
         let now = UnixMillis::new(self.millis);
         let Some(machine) = self.signers.get_mut(index(end)) else { return Ok(()) };
         for action in machine.handle(event, now) {
             self.note(|| format!("signer {end} -> {action:?}"));
             match action {
+                SignerAction::Persist(_) if self.random.chance(self.faults.store) => {
+                    self.signer_fails(end);
+                    return Ok(());
+                }
                 SignerAction::Persist(writes) => self.persist(writes)?,
                 SignerAction::Finish(BatchId { path, host, number }, outcome) => {
                     let Some(path) = self.paths.iter().position(|id| *id == path) else { continue };
@@ -317,34 +346,43 @@ impl World {
         self.note(|| "crash".to_owned());
         self.crashes += 1;
         if self.random.chance(200) {
-            let paths = self.machines.iter_mut().map(PathMachine::unwritten);
-            let left: Vec<Vec<Write>> = paths.chain(self.signers.iter_mut().map(SignerMachine::unwritten)).collect();
+            let up = |path: &usize| !self.outages.has_path(*path);
+            let paths: Vec<usize> = (0..self.paths.len()).filter(up).collect();
+            let ends: Vec<End> = End::BOTH.into_iter().filter(|end| !self.outages.has_signer(*end)).collect();
+            let left = paths.into_iter().map(|path| self.machines[path].unwritten());
+            let mut left: Vec<Vec<Write>> = left.collect();
+            left.extend(ends.into_iter().map(|end| self.signers[index(end)].unwritten()));
             left.into_iter().for_each(|writes| self.persist(writes).expect("memory takes what is right"));
         }
         self.jobs.clear();
+        self.outages.end();
         self.start();
     }
 
     fn start(&mut self) {
-        let now = UnixMillis::new(self.millis);
-        self.machines.clear();
-        self.signers.clear();
-        for (number, path) in self.paths.iter().enumerate() {
-            let mut start = self.store.path(path).now_or_never().and_then(Result::ok).expect("memory answers");
-            for end in End::BOTH {
-                // What people agreed to trust when the clients were linked.
-                let genesis = || crate::answers::trusted(&self.chains[index(end)], 0);
-                start.views[index(end)].get_or_insert_with(genesis);
-            }
-            let clients = End::BOTH.map(|end| client_id(end, number));
-            let machine = PathMachine::new(path.clone(), clients, self.limits.clone(), 7, start, now);
-            self.machines.push(machine);
-        }
+        self.machines = (0..self.paths.len()).map(|path| self.path_machine(path, 0)).collect();
+        self.signers = End::BOTH.iter().map(|end| self.signer_machine(*end)).collect();
+    }
+
+    /// A path's machine as it starts from what is stored, not giving out again the batch numbers up to `last_batch`.
+    pub(crate) fn path_machine(&self, number: usize, last_batch: u64) -> PathMachine {
+        let path = &self.paths[number];
+        let mut start = self.store.path(path).now_or_never().and_then(Result::ok).expect("memory answers");
+        start.last_batch = start.last_batch.max(last_batch);
         for end in End::BOTH {
-            let id = signer_id(end);
-            let start = self.store.signer(&id).now_or_never().and_then(Result::ok).expect("memory answers");
-            self.signers.push(SignerMachine::new(id, self.limits.clone(), 7, start, now));
+            // What people agreed to trust when the clients were linked.
+            let genesis = || crate::answers::trusted(&self.chains[index(end)], 0);
+            start.views[index(end)].get_or_insert_with(genesis);
         }
+        let clients = End::BOTH.map(|end| client_id(end, number));
+        PathMachine::new(path.clone(), clients, self.limits.clone(), 7, start, UnixMillis::new(self.millis))
+    }
+
+    /// A signer's machine as it starts from what is stored.
+    pub(crate) fn signer_machine(&self, end: End) -> SignerMachine {
+        let id = signer_id(end);
+        let start = self.store.signer(&id).now_or_never().and_then(Result::ok).expect("memory answers");
+        SignerMachine::new(id, self.limits.clone(), 7, start, UnixMillis::new(self.millis))
     }
 
     fn block(&mut self) -> Result<(), String> {
@@ -488,7 +526,7 @@ impl World {
         settled && !open
     }
 
-    fn note(&mut self, line: impl FnOnce() -> String) {
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
         let line = line();
         line.hash(&mut self.trace);
         self.millis.hash(&mut self.trace);
@@ -503,6 +541,7 @@ impl World {
 pub(crate) struct Summary {
     pub(crate) hash: u64,
     pub(crate) crashes: u64,
+    pub(crate) outages: u64,
     pub(crate) packets: u64,
     pub(crate) alerts: BTreeSet<String>,
     pub(crate) persisted: Vec<Vec<Write>>,
