@@ -124,7 +124,7 @@ const lighterman = (() => {
       "running": "Relayer running · {n} packets under way", "stopped": "Relayer stopped · packets wait",
       "n-seconds": "{n} s", "n-minutes": "{n} min", "n-hours": "{n} h", "n-days": "{n} days",
       "height": "height {n}", "chain-id": "Chain id", "block-time": "Last block", "ago": "{time} ago",
-      "validators": "Validators", "validators-line": "{n}, of which {q} must seal", "governance": "Governance",
+      "validators": "Validators", "validators-line": "{n} with {keys} keys; {q} of {n} must seal", "validators-line-power": "{n} with {keys} keys; more than two thirds of the voting power must vote for a block", "power": "power {power}", "governance": "Governance",
       "governance-line": "{k} of {n} decide", "delay": "Delay of acts", "delay-none": "none (development)",
       "pending-acts": "Pending acts", "act-due": "{what}: due {time}", "act-approvals": "{what}: {n} approvals so far",
       "client": "Client of {chain}", "client-line": "{status}, at height {height}, state {age} old",
@@ -133,7 +133,7 @@ const lighterman = (() => {
       "node-inconsistent": "contradict what is proven", "node-misconfigured": "not what the configuration says",
       "proven": "proven", "proven-against-outsiders": "proven against outsiders", "attested": "attested by {k} of {n}",
       "active": "active", "expired": "expired", "frozen": "frozen", "unknown": "not read yet",
-      "trust-level": "Set changes", "trust-strict": "by a quorum of the trusted set",
+      "trust-level": "Set changes", "trust-strict": "by a quorum of the trusted set", "trust-power": "by more than {share} of the trusted voting power",
       "trust-one-third": "by more than a third of the trusted set (weaker)",
       "missing": "announced, not found", "announced": "announced", "sent": "sent", "delivered": "delivered",
       "acknowledged": "acknowledged", "timed-out": "timed out",
@@ -141,7 +141,15 @@ const lighterman = (() => {
       "w-transaction": "a transaction", "w-confirmation": "proof that it took effect",
       "w-acknowledgement": "the application's answer", "w-client": "a client that can be used", "w-node": "a node that answers",
       "w-honest-node": "a node that tells the truth", "w-refusal": "another attempt", "w-person": "a person",
-      "account-line": "{included} final, {replaced} replaced", "open-line": "{open} sent, {queued} to come"
+      "account-line": "{included} final, {replaced} replaced", "open-line": "{open} sent, {queued} to come",
+      "expires-line": "{date}, in {time}; ", "f-never": "never expires", "f-in-time": "will be refreshed in time",
+      "f-late": "its refresh is late", "f-endangered": "its refresh does not come", "f-expired": "expired",
+      "conflicts": "Headers that contradict one another", "at-height": "Height", "block-a": "One block", "block-b": "Another block",
+      "verdict": "Verdict", "seen": "Seen", "certified": "certified", "not-certified": "not certified",
+      "v-misbehaviour": "misbehaviour, not submitted yet", "v-submitted": "misbehaviour, submitted {time}", "v-unproven": "kept; proves nothing by itself",
+      "path-stopped": "Path {path} carries nothing: ", "frozen-by": "Client {client} on {host} is frozen: {submitter} showed it {blocks}, in transaction {transaction}.",
+      "frozen-unknown": "Client {client} on {host} is frozen.", "block-at": "block {hash} at height {height}", "and": " and ",
+      "wait-governance": " Packets between {host} and {chain} wait until governance has chosen a branch."
     },
     zh: {
       "skip": "跳到正文", "packets": "数据包", "packet": "数据包", "way": "方向", "progress": "进度",
@@ -152,7 +160,7 @@ const lighterman = (() => {
       "running": "中继运行中 · {n} 个数据包在途", "stopped": "中继已停止 · 数据包在等待",
       "n-seconds": "{n} 秒", "n-minutes": "{n} 分钟", "n-hours": "{n} 小时", "n-days": "{n} 天",
       "height": "高度 {n}", "chain-id": "链 ID", "block-time": "最新区块", "ago": "{time}前",
-      "validators": "验证者", "validators-line": "共 {n} 个，至少 {q} 个须签封", "governance": "治理",
+      "validators": "验证者", "validators-line": "共 {n} 个，{keys} 密钥；{n} 个中至少 {q} 个须签封", "validators-line-power": "共 {n} 个，{keys} 密钥；区块须获三分之二以上投票权重", "power": "权重 {power}", "governance": "治理",
       "governance-line": "{n} 中 {k} 决定", "delay": "治理延迟", "delay-none": "无（仅供开发）",
       "pending-acts": "待执行事项", "act-due": "{what}：{time} 到期", "act-approvals": "{what}：已有 {n} 票",
       "client": "{chain} 的轻客户端", "client-line": "{status}，高度 {height}，状态距今 {age}",
@@ -161,13 +169,21 @@ const lighterman = (() => {
       "node-inconsistent": "与已证明的事实矛盾", "node-misconfigured": "与配置不符",
       "proven": "已证明", "proven-against-outsiders": "对外部人已证明", "attested": "{n} 中 {k} 见证",
       "active": "有效", "expired": "已过期", "frozen": "已冻结", "unknown": "尚未读取",
-      "trust-level": "验证者变更", "trust-strict": "须原集合法定多数", "trust-one-third": "须原集合三分之一以上（较弱）",
+      "trust-level": "验证者变更", "trust-strict": "须原集合法定多数", "trust-power": "须原集合投票权重 {share} 以上", "trust-one-third": "须原集合三分之一以上（较弱）",
       "missing": "已知有此包，未找到", "announced": "已宣告", "sent": "已发送", "delivered": "已送达",
       "acknowledged": "已确认", "timed-out": "已超时",
       "w-nothing": "—", "w-turn": "轮到它", "w-event": "其事件", "w-look": "查看已证明的状态",
       "w-transaction": "交易", "w-confirmation": "生效证明", "w-acknowledgement": "应用的答复",
       "w-client": "可用的客户端", "w-node": "应答的节点", "w-honest-node": "诚实的节点", "w-refusal": "再次尝试", "w-person": "人工处理",
-      "account-line": "{included} 笔已入块，{replaced} 笔被替换", "open-line": "{open} 笔已发，{queued} 笔待发"
+      "account-line": "{included} 笔已入块，{replaced} 笔被替换", "open-line": "{open} 笔已发，{queued} 笔待发",
+      "expires-line": "{date}，还有 {time}；", "f-never": "不会过期", "f-in-time": "将及时更新",
+      "f-late": "更新已迟", "f-endangered": "到期前未能更新", "f-expired": "已过期",
+      "conflicts": "相互矛盾的区块头", "at-height": "高度", "block-a": "一个区块", "block-b": "另一个区块",
+      "verdict": "结论", "seen": "发现时间", "certified": "已认证", "not-certified": "未认证",
+      "v-misbehaviour": "作恶，尚未提交", "v-submitted": "作恶，{time} 已提交", "v-unproven": "已留存；本身不构成证据",
+      "path-stopped": "路径 {path} 已停止：", "frozen-by": "{host} 上的轻客户端 {client} 已冻结：{submitter} 在交易 {transaction} 中出示了{blocks}。",
+      "frozen-unknown": "{host} 上的轻客户端 {client} 已冻结。", "block-at": "高度 {height} 的区块 {hash}", "and": "和",
+      "wait-governance": "{host} 与 {chain} 之间的数据包等待治理选定分支。"
     }
   });
 
@@ -208,8 +224,11 @@ const lighterman = (() => {
     say(t("nodes"), el("span", { class: kind }, t(`node-${chain.node}`)), chain.note ? ` (${chain.note})` : "");
     if (chain.time_seconds) say(t("block-time"), t("ago", { time: seconds(age) }));
     if (fact && fact.validators.length) {
-      say(t("validators"), t("validators-line", { n: fact.validators.length, q: fact.quorum ?? "–" }),
-        el("ul", { class: "plain" }, ...fact.validators.map((address) => el("li", {}, code(address)))));
+      const n = fact.validators.length, keys = fact.key_types.join(", ");
+      const counted = fact.quorum.rule === "two-thirds-of-members";
+      say(t("validators"), counted ? t("validators-line", { n, keys, q: Math.ceil(2 * n / 3) }) : t("validators-line-power", { n, keys }),
+        el("ul", { class: "plain" }, ...fact.validators.map(({ id, power }) =>
+          el("li", {}, code(id), power === null ? "" : ` ${t("power", { power })}`))));
     }
     for (const client of hosted) {
       const state = client.status ?? "unknown";
@@ -217,10 +236,14 @@ const lighterman = (() => {
         status: t(state), height: number(client.latest_height), age: seconds(client.freshness_seconds ?? 0) });
       say(t("client", { chain: client.follows_chain }), el("code", {}, client.id), " ", el("span", { class: state === "active" ? "good" : state === "unknown" ? "quiet" : "bad" }, line));
       say(t("assurance"), assurance(client.assurance));
-      if (client.expires_at_seconds) say(t("expires"), date(client.expires_at_seconds));
+      if (client.forecast) {
+        const kind = { "endangered": "bad", "expired": "bad", "late": "warm" }[client.forecast];
+        const when = client.expires_at_seconds ? t("expires-line", { date: date(client.expires_at_seconds), time: seconds(client.expires_in_seconds) }) : "";
+        say(t("expires"), when, el("span", { class: kind }, t(`f-${client.forecast}`)));
+      }
     }
     if (fact) {
-      say(t("trust-level"), t(`trust-${fact.trust_level}`));
+      say(t("trust-level"), fact.trust_level.includes("/") ? t("trust-power", { share: fact.trust_level }) : t(`trust-${fact.trust_level}`));
       if (fact.governance) {
         const { governance } = fact;
         say(t("governance"), t("governance-line", { k: governance.threshold, n: governance.members.length }), " ", code(governance.address));
@@ -236,6 +259,35 @@ const lighterman = (() => {
       el("h3", {}, el("span", { class: `dot ${kind}`, "aria-hidden": "true" }), chain.name,
         el("span", { class: "height" }, t("height", { n: number(chain.height) }))), list);
   };
+
+  // Why a path carries nothing, by whoever showed its client what.
+  const stopped = (path) => path.clients.filter((client) => client.status === "frozen").map((client) => {
+    const by = client.frozen_by;
+    const values = { client: client.id, host: client.host_chain, chain: client.follows_chain };
+    const blocks = by?.blocks.map(([height, hash]) => t("block-at", { height: number(height), hash })).join(t("and"));
+    const why = by ? t("frozen-by", { ...values, ...by, blocks: blocks || "–" }) : t("frozen-unknown", values);
+    return { key: `${path.id}/${client.host}`, text: t("path-stopped", { path: path.id }) + why + t("wait-governance", values) };
+  });
+  const conflict = (one) => {
+    const block = (header) => el("div", {}, code(header.hash), ` (${t(header.certified ? "certified" : "not-certified")})`, el("br"), header.origin);
+    const verdict = one.submitted_millis ? t("v-submitted", { time: clock(one.submitted_millis) }) : t(one.misbehaviour ? "v-misbehaviour" : "v-unproven");
+    const [first, second] = one.headers;
+    return row([
+      ["chain", one.chain],
+      ["at-height", first.height.number === second.height.number ? String(number(first.height)) : `${number(first.height)}, ${number(second.height)}`, "number"],
+      ["block-a", block(first)],
+      ["block-b", block(second)],
+      ["verdict", el("span", { class: one.misbehaviour ? "bad" : "warm" }, verdict)],
+      ["seen", date(Math.floor(one.seen_millis / 1000)), "number"]
+    ]);
+  };
+  on("status", (status) => {
+    rows(document.getElementById("stopped"), status.paths.flatMap(stopped), (one) => one.key, (one) => el("p", { role: "alert" }, one.text));
+    const conflicts = status.paths.flatMap((path) => path.conflicts.map((one) => ({ ...one, path: path.id })));
+    document.getElementById("conflicts").hidden = conflicts.length === 0;
+    document.querySelector("#conflicts table").classList.add("stack");
+    rows(document.querySelector("#conflicts tbody"), conflicts, (one) => `${one.path}/${one.host_chain}/${one.headers.map((header) => header.hash).join("/")}`, conflict);
+  });
 
   const names = (packet) => {
     const path = model.get("status")?.paths.find((one) => one.id === packet.path);

@@ -33,6 +33,6 @@ pub use error::ApiError;
 pub use events::MAX_EVENT_STREAMS;
 pub use extension::{Extension, Section};
 pub use packets::{MAX_PACKETS, PacketReport, StepReport, TransactionReport};
-pub use report::{ChainFacts, GovernanceFacts, PendingAct, StatusReport};
+pub use report::{ChainFacts, GovernanceFacts, PendingAct, QuorumFacts, StatusReport, ValidatorFacts};
 pub use server::{Api, ApiConfig};
 pub use turns::MAX_QUESTIONS;

@@ -13,7 +13,12 @@
 //! | `lighterman_client_height` | `chain`, `client`, `follows` | latest height of a hosted client |
 //! | `lighterman_client_age_seconds` | same | age of its latest consensus state |
 //! | `lighterman_client_expires_time_seconds` | same | when it expires unless it is updated |
+//! | `lighterman_client_expires_seconds` | same | seconds left until then; 0 when it has expired |
+//! | `lighterman_client_refresh_time_seconds` | same | when the relayer will refresh it at the latest |
+//! | `lighterman_client_endangered` | same | 1 when it has expired, or its refresh does not come and less than a third of its life is left |
 //! | `lighterman_client_active` | same | 1 while it may be used |
+//! | `lighterman_client_frozen` | same | 1 when misbehaviour was shown to it |
+//! | `lighterman_conflicting_headers` | `chain`, `client`, `follows`, `verdict` | kept pairs of headers of the followed chain that contradict one another |
 //! | `lighterman_packets` | `path`, `direction`, `state` | packets in each state |
 //! | `lighterman_packets_waiting` | `path`, `direction`, `reason` | unsettled packets by what they wait for |
 //! | `lighterman_packets_oldest_time_seconds` | `path`, `direction` | when the oldest unsettled packet last moved |
@@ -40,7 +45,7 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use relayer_engine::NodeState;
+use relayer_engine::{Forecast, NodeState};
 use std::{
     fmt, fs,
     sync::atomic::{AtomicI64, AtomicU64},
@@ -62,6 +67,14 @@ struct OfClient {
     chain: String,
     client: String,
     follows: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfVerdict {
+    chain: String,
+    client: String,
+    follows: String,
+    verdict: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -138,17 +151,37 @@ fn clients(registry: &mut Registry, report: &StatusReport) {
     let height = gauge::<OfClient>(registry, "client_height", "Latest height of a hosted client");
     let age = gauge::<OfClient>(registry, "client_age_seconds", "Age of a client's latest consensus state");
     let expires = gauge::<OfClient>(registry, "client_expires_time_seconds", "When a client expires unless updated");
+    let left = gauge::<OfClient>(registry, "client_expires_seconds", "Seconds until a client expires unless updated");
+    let refresh =
+        gauge::<OfClient>(registry, "client_refresh_time_seconds", "When a client is refreshed at the latest");
+    let endangered =
+        gauge::<OfClient>(registry, "client_endangered", "Whether a client's refresh does not come in time");
     let active = gauge::<OfClient>(registry, "client_active", "Whether a client may be used");
-    for client in report.snapshot.paths.iter().flat_map(|path| &path.clients) {
-        let labels = OfClient {
-            chain: client.host_chain.clone(),
-            client: client.id.to_string(),
-            follows: client.follows_chain.clone(),
-        };
-        set(&height, &labels, client.latest_height.map(|height| height.number()));
-        set(&age, &labels, client.freshness_seconds);
-        set(&expires, &labels, client.expires_at_seconds);
-        set(&active, &labels, client.status.map(|status| u64::from(status == Status::Active)));
+    let frozen = gauge::<OfClient>(registry, "client_frozen", "Whether misbehaviour was shown to a client");
+    let help = "Kept pairs of headers that contradict one another";
+    let conflicts = gauge::<OfVerdict>(registry, "conflicting_headers", help);
+    for path in &report.snapshot.paths {
+        for (client, kept) in path.clients.iter().zip(&path.conflicts_kept) {
+            let labels = OfClient {
+                chain: client.host_chain.clone(),
+                client: client.id.to_string(),
+                follows: client.follows_chain.clone(),
+            };
+            set(&height, &labels, client.latest_height.map(|height| height.number()));
+            set(&age, &labels, client.freshness_seconds);
+            set(&expires, &labels, client.expires_at_seconds);
+            set(&left, &labels, client.expires_in_seconds);
+            set(&refresh, &labels, client.refresh_at_seconds);
+            let is_endangered = |forecast| matches!(forecast, Forecast::Endangered | Forecast::Expired);
+            set(&endangered, &labels, client.forecast.map(|forecast| u64::from(is_endangered(forecast))));
+            set(&active, &labels, client.status.map(|status| u64::from(status == Status::Active)));
+            set(&frozen, &labels, client.status.map(|status| u64::from(status == Status::Frozen)));
+            for (verdict, count) in [("misbehaviour", kept.misbehaviour), ("unproven", kept.unproven)] {
+                let OfClient { chain, client, follows } = labels.clone();
+                let labels = OfVerdict { chain, client, follows, verdict: verdict.to_owned() };
+                set(&conflicts, &labels, Some(count));
+            }
+        }
     }
 }
 

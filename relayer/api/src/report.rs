@@ -23,18 +23,49 @@ pub struct ChainFacts {
     pub chain_id: ChainId,
     /// How its headers become final, in the standard's word: "QBFT".
     pub consensus: String,
+    /// How the validators sign, in the standards' words: "secp256k1", "Ed25519", "SM2".
+    pub key_types: Vec<String>,
     /// The validators of the latest header read, in its order.
-    pub validators: Vec<String>,
+    pub validators: Vec<ValidatorFacts>,
     /// The height of that header.
     pub validators_height: Option<u64>,
-    /// How many of them must seal a header.
-    pub quorum: Option<u64>,
+    /// Whose signatures make a header final.
+    pub quorum: QuorumFacts,
     /// How much of a trusted set must seal a header under a changed one, as clients of this chain demand it.
     pub trust_level: String,
     /// Where its Router is.
     pub router: Option<String>,
     /// Who decides on its contracts.
     pub governance: Option<GovernanceFacts>,
+}
+
+/// A validator of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidatorFacts {
+    /// Its address or its key, as the chain's headers name it, in hex.
+    pub id: String,
+    /// Its voting power; `None` where all have the same.
+    pub power: Option<u64>,
+}
+
+/// Whose signatures make a header final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "kebab-case")]
+pub enum QuorumFacts {
+    /// Two thirds of the validators, rounded up: each has one voice.
+    TwoThirdsOfMembers,
+    /// More than two thirds of the voting power.
+    MoreThanTwoThirdsOfPower,
+}
+
+impl QuorumFacts {
+    /// How many of so many validators that is, where they are counted.
+    pub const fn members(self, of: u64) -> Option<u64> {
+        match self {
+            Self::TwoThirdsOfMembers => Some(of.saturating_mul(2).div_ceil(3)),
+            Self::MoreThanTwoThirdsOfPower => None,
+        }
+    }
 }
 
 /// Who decides on a chain's contracts, as the chain says.

@@ -1,14 +1,15 @@
 //! The window over real HTTP, in front of a relayer that says what the test wants.
 
 use async_trait::async_trait;
-use light_client::{Assurance, CommitmentHash, Height, Sequence, Status};
+use light_client::{Assurance, BlockHash, CommitmentHash, Height, Sequence, Status};
 use relayer_api::{
-    Api, ApiConfig, Backend, ChainFacts, Extension, GovernanceFacts, MAX_QUESTIONS, PacketReport, Section, StatusReport,
+    Api, ApiConfig, Backend, ChainFacts, Extension, GovernanceFacts, MAX_QUESTIONS, PacketReport, QuorumFacts, Section,
+    StatusReport, ValidatorFacts,
 };
 use relayer_core::{Direction, End, PacketRow, PacketState, PathId, UnixMillis, Waiting};
 use relayer_engine::{
-    ChainStatus, ClientStatus, DirectionStatus, NodeState, Notice, PathStatus, SignerStatus, StateCount,
-    StatusSnapshot, WaitingCount,
+    ChainStatus, ClientStatus, ConflictCount, ConflictStatus, DirectionStatus, Forecast, HeaderStatus, NodeState,
+    Notice, PathStatus, SignerStatus, StateCount, StatusSnapshot, WaitingCount,
 };
 use relayer_store::{AttemptView, PacketQuery, PacketView, StoreError};
 use std::{
@@ -70,9 +71,10 @@ impl Backend for Fake {
             name: "alpha".into(),
             chain_id,
             consensus: "QBFT".into(),
-            validators: vec!["0x01".into(), "0x02".into(), "0x03".into(), "0x04".into()],
+            key_types: vec!["secp256k1".into()],
+            validators: ["0x01", "0x02", "0x03", "0x04"].map(|id| ValidatorFacts { id: id.into(), power: None }).into(),
             validators_height: Some(7),
-            quorum: Some(3),
+            quorum: QuorumFacts::TwoThirdsOfMembers,
             trust_level: "strict".into(),
             router: None,
             governance: Some(GovernanceFacts {
@@ -140,7 +142,10 @@ fn snapshot() -> Result<StatusSnapshot, Box<dyn Error>> {
             latest_time_seconds: Some(1_000),
             freshness_seconds: Some(3),
             expires_at_seconds: Some(2_000_000),
+            expires_in_seconds: Some(1_998_997),
             refresh_at_seconds: Some(1_000_000),
+            forecast: Some(Forecast::InTime),
+            frozen_by: None,
             status: Some(Status::Active),
             assurance: Some(Assurance::Proven),
             verified_height: Some(Height::new(6)),
@@ -178,6 +183,9 @@ fn snapshot() -> Result<StatusSnapshot, Box<dyn Error>> {
             id: "alpha-beta".parse()?,
             clients: [client(End::A, "alpha", "beta")?, client(End::B, "beta", "alpha")?],
             directions: [direction(Direction::AToB, "alpha", "beta"), direction(Direction::BToA, "beta", "alpha")],
+            stopped: None,
+            conflicts: vec![conflict()?],
+            conflicts_kept: [ConflictCount { misbehaviour: 1, unproven: 2 }, ConflictCount::default()],
         }],
         signers: vec![SignerStatus {
             chain: "alpha".into(),
@@ -190,6 +198,24 @@ fn snapshot() -> Result<StatusSnapshot, Box<dyn Error>> {
             balance: Some("1000000000000000000".into()),
             note: None,
         }],
+    })
+}
+
+fn conflict() -> Result<ConflictStatus, Box<dyn Error>> {
+    let header = |byte, origin: &str, certified| HeaderStatus {
+        height: Height::new(4),
+        hash: BlockHash::new([byte; 32]),
+        origin: origin.into(),
+        certified,
+    };
+    Ok(ConflictStatus {
+        chain: "beta".into(),
+        host_chain: "alpha".into(),
+        client: "qbft-0".parse()?,
+        headers: [header(1, "0 127.0.0.1", true), header(2, "1 127.0.0.1", false)],
+        seen_millis: UnixMillis::new(1_002_000),
+        misbehaviour: false,
+        submitted_millis: None,
     })
 }
 

@@ -56,14 +56,16 @@ pub(crate) enum Command {
     Status,
     /// Lists packets, newest first.
     Packets(Packets),
+    /// Lists headers that contradict one another, and shows a client those that make misbehaviour.
+    Evidence(crate::commands::evidence::Evidence),
     /// Verifies headers, misbehaviour, proofs and packets from files: no configuration, no network.
     Verify {
         #[command(subcommand)]
         command: VerifyCommand,
     },
-    /// Two development chains, contracts, clients, relayer and page in one process, and a story of receipts.
+    /// Three development chains, contracts, clients, relayer and page in one process, and a story of receipts.
     Demo(Demo),
-    /// Runs one development chain: a real EVM, blocks sealed by validators whose keys derive from a seed.
+    /// Runs one development chain: a real EVM, blocks made final by validators whose keys derive from a seed.
     Devchain(Devchain),
 }
 
@@ -112,6 +114,18 @@ pub(crate) struct Devchain {
     /// The port on 127.0.0.1; any free one when 0.
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
+    /// How blocks become final.
+    #[arg(long, value_enum, default_value = "qbft")]
+    pub(crate) consensus: ConsensusName,
+    /// Under Tendermint: how validators sign.
+    #[arg(long, value_enum, default_value = "ed25519")]
+    pub(crate) key_type: KeyTypeName,
+    /// Under Tendermint: what the chain calls itself in its headers; devchain-<chain id>-1 when not given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) chain_name: Option<String>,
+    /// Under Tendermint: the validators' voting powers, like 40,30,20,10; 10 each when not given.
+    #[arg(long, value_delimiter = ',', value_name = "POWERS")]
+    pub(crate) powers: Vec<u64>,
     /// Time between blocks. With 0s a block follows every transaction, and an empty one a second of idleness.
     #[arg(long, default_value = "1s")]
     pub(crate) period: String,
@@ -145,6 +159,21 @@ pub(crate) struct Devchain {
     /// Serves the lab_* methods, by which tests stop validators, vote and inject faults.
     #[arg(long)]
     pub(crate) levers: bool,
+}
+
+/// How a development chain's blocks become final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ConsensusName {
+    Qbft,
+    Tendermint,
+}
+
+/// How the validators of a development chain under Tendermint sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KeyTypeName {
+    Ed25519,
+    Secp256k1,
+    Sm2,
 }
 
 /// The rules of the EVM by their usual names.

@@ -1,15 +1,14 @@
 //! Puts the contracts on a chain: governance, Router, ledger, bridge. What is there already is checked and kept.
 
 use crate::{
-    config::{ChainConfig, Contracts},
+    config::{ChainConfig, Contracts, EvmSettings},
     error::CliError,
     output::step,
     record::{self, ChainRecord, Made},
 };
 use adapter::AdapterError;
 use adapter_evm::{
-    Deployed, EvmAccount, EvmChain, bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash,
-    router_code_hash,
+    Deployed, EvmAccount, EvmChain, bridge_code_hash, governance_code_hash, ledger_code_hash, router_code_hash,
 };
 use alloy_primitives::{Address, B256, keccak256};
 use light_client::CodeHash;
@@ -19,6 +18,8 @@ use std::path::Path;
 pub(crate) struct Deployment<'a> {
     /// The chain's configuration.
     pub(crate) chain: &'a ChainConfig,
+    /// What only chains of its kind have.
+    pub(crate) settings: &'a EvmSettings,
     /// The chain.
     pub(crate) evm: &'a EvmChain,
     /// Who pays.
@@ -45,14 +46,14 @@ impl Deployment<'_> {
                 made.address
             }
             None => {
-                let (threshold, delay) = (self.chain.governance.threshold, self.chain.governance.delay.as_secs());
+                let (threshold, delay) = (self.settings.governance.threshold, self.settings.governance.delay.as_secs());
                 let made =
                     self.make("governance", self.account.deploy_governance(self.members, threshold, delay)).await?;
                 self.note(&mut record, |record| record.governance = Some(made))?;
                 made.address
             }
         };
-        let router_hash = self.chain(router_code_hash(self.chain.chain_id, governance))?;
+        let router_hash = self.chain(router_code_hash(self.settings.chain_id, governance))?;
         let router = match record.router {
             Some(made) => made,
             None => {
@@ -62,7 +63,7 @@ impl Deployment<'_> {
             }
         };
         self.check_code("Router", router.address, router_hash).await?;
-        let home = chain_ref(self.chain.chain_id, genesis_hash.0);
+        let home = self.evm.config().chain_ref(genesis_hash.0);
         let ledger = match record.ledger {
             Some(made) => {
                 self.check_code("ledger", made.address, self.chain(ledger_code_hash(governance, home))?).await?;
@@ -74,7 +75,7 @@ impl Deployment<'_> {
                 made.address
             }
         };
-        let port = &self.chain.port;
+        let port = &self.settings.port;
         let bridge = match record.bridge {
             Some(made) => {
                 let expected = self.chain(bridge_code_hash(router.address, ledger, governance, home, port))?;
@@ -93,7 +94,7 @@ impl Deployment<'_> {
 
     /// What was done before, or a new record; from the configuration when there is no file but the addresses are there.
     fn record(&self, genesis_hash: B256) -> Result<ChainRecord, CliError> {
-        let chain_id = self.chain.chain_id;
+        let chain_id = self.settings.chain_id;
         let recorded: Option<ChainRecord> = record::read(self.record_file)?;
         if let Some(record) = recorded {
             if (record.chain_id, record.genesis_hash) != (chain_id, genesis_hash) {
@@ -108,7 +109,7 @@ impl Deployment<'_> {
             return Ok(record);
         }
         let new = ChainRecord { chain_id, genesis_hash, ..ChainRecord::default() };
-        let Some(contracts) = &self.chain.contracts else { return Ok(new) };
+        let Some(contracts) = &self.settings.contracts else { return Ok(new) };
         if contracts.genesis_hash != genesis_hash {
             let expected = format!("genesis {}, as under [contracts] in its file", contracts.genesis_hash);
             let found = format!("{genesis_hash}; a new chain needs new contracts: delete that section");
@@ -168,16 +169,17 @@ impl Deployment<'_> {
 /// # Errors
 /// When the artefacts are not the ones that this program was built for.
 pub(crate) fn expected_code(
-    chain: &ChainConfig,
+    evm: &EvmChain,
+    settings: &EvmSettings,
     contracts: &Contracts,
 ) -> Result<[(&'static str, Address, CodeHash); 4], AdapterError> {
     let Contracts { governance, router, ledger, bridge, .. } = *contracts;
-    let home = chain_ref(chain.chain_id, contracts.genesis_hash.0);
+    let home = evm.config().chain_ref(contracts.genesis_hash.0);
     Ok([
         ("governance", governance, governance_code_hash()?),
-        ("router", router, router_code_hash(chain.chain_id, governance)?),
+        ("router", router, router_code_hash(settings.chain_id, governance)?),
         ("ledger", ledger, ledger_code_hash(governance, home)?),
-        ("bridge", bridge, bridge_code_hash(router, ledger, governance, home, &chain.port)?),
+        ("bridge", bridge, bridge_code_hash(router, ledger, governance, home, &settings.port)?),
     ])
 }
 

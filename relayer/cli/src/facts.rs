@@ -1,32 +1,43 @@
 //! What the page shows of chains besides their heads: validators, governance.
 
 use crate::{
-    config::{ChainConfig, ConsensusKind, Contracts, TrustLevel},
-    link::client_params,
+    config::{ChainConfig, ChainSettings, ConsensusRules, Contracts},
     relay::RelayChain,
+    rules::ClientRules,
 };
-use adapter::{AdapterError, Prover as _};
-use adapter_evm::{ActState, Address, GovernedCall};
+use adapter::AdapterError;
+use adapter_evm::{ActState, Address, EvmChain, GovernedCall};
 use light_client::ClientId;
-use relayer_api::{ChainFacts, GovernanceFacts, PendingAct};
+use relayer_api::{ChainFacts, GovernanceFacts, PendingAct, QuorumFacts, ValidatorFacts};
 
 /// What is known of a chain before anything was asked.
 pub(crate) fn of_config(chain: &ChainConfig) -> Option<ChainFacts> {
     Some(ChainFacts {
         name: chain.name.clone(),
-        chain_id: chain.chain_id.to_string().parse().ok()?,
-        consensus: match chain.consensus.kind {
-            ConsensusKind::Qbft => "QBFT".to_owned(),
-            ConsensusKind::Ibft2 => "IBFT 2.0".to_owned(),
+        chain_id: chain.chain_id().parse().ok()?,
+        consensus: match &chain.consensus.rules {
+            ConsensusRules::Qbft { kind: light_client_qbft::Kind::Qbft, .. } => "QBFT".to_owned(),
+            ConsensusRules::Qbft { kind: light_client_qbft::Kind::Ibft2, .. } => "IBFT 2.0".to_owned(),
+            ConsensusRules::Tendermint(_) => "Tendermint".to_owned(),
         },
+        key_types: Vec::new(),
         validators: Vec::new(),
         validators_height: None,
-        quorum: None,
-        trust_level: match chain.consensus.trust_level {
-            TrustLevel::Strict => "strict".to_owned(),
-            TrustLevel::OneThird => "one-third".to_owned(),
+        quorum: match &chain.consensus.rules {
+            ConsensusRules::Qbft { .. } => QuorumFacts::TwoThirdsOfMembers,
+            ConsensusRules::Tendermint(_) => QuorumFacts::MoreThanTwoThirdsOfPower,
         },
-        router: chain.contracts.as_ref().map(|contracts| contracts.router.to_checksum(None)),
+        trust_level: match &chain.consensus.rules {
+            ConsensusRules::Qbft { trust_level: light_client_qbft::TrustLevel::Strict, .. } => "strict".to_owned(),
+            ConsensusRules::Qbft { trust_level: light_client_qbft::TrustLevel::OneThird, .. } => "one-third".to_owned(),
+            ConsensusRules::Tendermint(rules) => {
+                format!("{}/{}", rules.trust_level.numerator(), rules.trust_level.denominator())
+            }
+        },
+        router: match &chain.settings {
+            ChainSettings::Evm(settings) => settings.contracts.map(|contracts| contracts.router.to_checksum(None)),
+            ChainSettings::Cosmos(_) => None,
+        },
         governance: None,
     })
 }
@@ -34,38 +45,58 @@ pub(crate) fn of_config(chain: &ChainConfig) -> Option<ChainFacts> {
 /// Asks the chain. What cannot be had now stays as it was.
 pub(crate) async fn refresh(chain: &RelayChain, facts: &mut ChainFacts) {
     match validators(chain).await {
-        Ok((height, validators)) => {
-            // ⌈2N/3⌉, as the client counts.
-            facts.quorum = Some((validators.len() as u64 * 2).div_ceil(3));
-            facts.validators_height = Some(height);
-            facts.validators = validators;
+        Ok(found) => {
+            facts.key_types = found.key_types;
+            facts.validators_height = Some(found.height);
+            facts.validators = found.validators;
         }
         Err(error) => tracing::debug!(chain = facts.name, error = &error as &dyn std::error::Error, "no validators"),
     }
-    match governance(chain).await {
+    let Some((evm, contracts)) = chain.evm() else { return };
+    match governance(evm, contracts).await {
         Ok(governance) => facts.governance = Some(governance),
         Err(error) => tracing::debug!(chain = facts.name, error = &error as &dyn std::error::Error, "no governance"),
     }
 }
 
-/// The validators of the latest header, which have sealed it themselves.
-async fn validators(chain: &RelayChain) -> Result<(u64, Vec<String>), AdapterError> {
-    let params = client_params(&chain.config, &chain.contracts).map_err(|error| AdapterError::Config {
+/// The validators of one header.
+struct Validators {
+    height: u64,
+    key_types: Vec<String>,
+    validators: Vec<ValidatorFacts>,
+}
+
+/// The validators of the latest header, which have certified it themselves.
+async fn validators(chain: &RelayChain) -> Result<Validators, AdapterError> {
+    let rules = ClientRules::of(&chain.config).map_err(|error| AdapterError::Config {
         key: "contracts",
         expected: "a Router whose code can be predicted".to_owned(),
         found: error.to_string(),
     })?;
-    let bootstrap = chain.evm.prover(params)?.bootstrap(None).await?;
-    let named = bootstrap.fingerprint.iter().find(|(label, _)| *label == "validators");
-    let validators = named.map(|(_, value)| value.split(' ').map(str::to_owned).collect()).unwrap_or_default();
-    Ok((bootstrap.trusted.height.number(), validators))
+    let bootstrap = chain.chain.prover(&rules, &chain.config)?.bootstrap(None).await?;
+    let words = |label: &str| {
+        let named = bootstrap.fingerprint.iter().find(|(name, _)| *name == label);
+        named.map_or("", |(_, value)| value.as_str())
+    };
+    let validator = |text: &str| {
+        let (id, power) = text.split_once(':').map_or((text, None), |(id, power)| (id, power.parse().ok()));
+        ValidatorFacts { id: id.to_owned(), power }
+    };
+    Ok(Validators {
+        height: bootstrap.trusted.height.number(),
+        key_types: match rules {
+            ClientRules::Qbft(_) => vec!["secp256k1".to_owned()],
+            ClientRules::Tendermint { .. } => words("key types").split(", ").map(str::to_owned).collect(),
+        },
+        validators: words("validators").split_whitespace().map(validator).collect(),
+    })
 }
 
-async fn governance(chain: &RelayChain) -> Result<GovernanceFacts, AdapterError> {
-    let governance = chain.evm.governance(chain.contracts.governance);
+async fn governance(evm: &EvmChain, contracts: &Contracts) -> Result<GovernanceFacts, AdapterError> {
+    let governance = evm.governance(contracts.governance);
     let pending = governance.pending_acts().await?.into_iter().map(|act| PendingAct {
         id: act.id.to_string(),
-        what: in_words(&chain.contracts, act.target, &act.data),
+        what: in_words(contracts, act.target, &act.data),
         approvals: act.approvals,
         due_seconds: (act.state != ActState::Proposed).then_some(act.due_seconds),
     });

@@ -4,7 +4,9 @@ use crate::{
     config::{AccountName, Config, ConfigError, KeySource, PasswordSource, one_of},
     error::CliError,
 };
-use adapter_evm::{Key, KeyError, password_from_file};
+use adapter_cosmos::{AccountKey, KeyKind};
+use adapter_evm::Key;
+use adapter_keystore::{KeyError, Secret, password_from_file};
 use alloy_primitives::Address;
 use std::{
     cell::RefCell,
@@ -21,7 +23,7 @@ const MAX_KEYSTORE_BYTES: u64 = 16 * 1024;
 /// The keys opened so far, so that nobody is asked twice for a password.
 pub(crate) struct Keys<'a> {
     config: &'a Config,
-    opened: RefCell<BTreeMap<String, Key>>,
+    opened: RefCell<BTreeMap<String, Secret>>,
 }
 
 impl<'a> Keys<'a> {
@@ -31,26 +33,39 @@ impl<'a> Keys<'a> {
     }
 
     /// These are opened already.
-    pub(crate) fn opened(config: &'a Config, opened: BTreeMap<String, Key>) -> Self {
+    pub(crate) fn opened(config: &'a Config, opened: BTreeMap<String, Secret>) -> Self {
         Self { config, opened: RefCell::new(opened) }
     }
 
-    /// Opens the key of this name.
+    /// Opens the key of this name, as an account of Ethereum-compatible chains has it.
     ///
     /// # Errors
     /// [`CliError::Config`] when there is none of this name, [`CliError::Key`] when it cannot be opened.
     pub(crate) fn open(&self, name: &str) -> Result<Key, CliError> {
-        if let Some(key) = self.opened.borrow().get(name) {
-            return Ok(key.clone());
+        Key::from_secret(self.secret(name)?.expose()).map_err(|source| CliError::Key { name: name.to_owned(), source })
+    }
+
+    /// Opens the key of this name, as an account of a chain of the Cosmos SDK has it.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub(crate) fn open_account(&self, name: &str, kind: KeyKind) -> Result<AccountKey, CliError> {
+        AccountKey::from_secret(kind, self.secret(name)?.expose())
+            .map_err(|source| CliError::Key { name: name.to_owned(), source })
+    }
+
+    fn secret(&self, name: &str) -> Result<Secret, CliError> {
+        if let Some(secret) = self.opened.borrow().get(name) {
+            return Ok(secret.clone());
         }
         let source = match self.source(name)? {
-            KeySource::Keystore { file, .. } => adapter_evm::KeySource::Keystore(file.clone()),
-            KeySource::Variable(variable) => adapter_evm::KeySource::Environment(variable.clone()),
+            KeySource::Keystore { file, .. } => adapter_keystore::KeySource::Keystore(file.clone()),
+            KeySource::Variable(variable) => adapter_keystore::KeySource::Environment(variable.clone()),
         };
-        let key = Key::load(&source, |_| self.password(name))
+        let secret = Secret::load(&source, |_| self.password(name))
             .map_err(|source| CliError::Key { name: name.to_owned(), source })?;
-        self.opened.borrow_mut().insert(name.to_owned(), key.clone());
-        Ok(key)
+        self.opened.borrow_mut().insert(name.to_owned(), secret.clone());
+        Ok(secret)
     }
 
     /// The account of the key of this name; without opening it where its file tells.

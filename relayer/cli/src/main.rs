@@ -18,6 +18,7 @@ mod receipts;
 mod record;
 mod registry;
 mod relay;
+mod rules;
 mod signal;
 mod verify;
 mod when;
@@ -78,6 +79,7 @@ async fn run(args: Args) -> Result<(), CliError> {
         }
         Command::Status => commands::status::run(&global.config, output).await,
         Command::Packets(packets) => commands::packets::run(packets, &global.config, output).await,
+        Command::Evidence(evidence) => commands::evidence::run(evidence, &global.config, output).await,
         Command::Verify { command } => match verify::run(command, global.json, &mut std::io::stdout().lock()) {
             0 => Ok(()),
             status => Err(CliError::Told(status)),

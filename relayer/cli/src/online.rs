@@ -2,14 +2,13 @@
 
 use crate::{
     commands::check::Report,
-    config::{ChainConfig, Config, Contracts, PathEnd},
+    config::{ChainConfig, ChainSettings, Config, Contracts, EvmSettings, PathEnd},
     deploy::{expected_code, has_code},
     error::{Chain as Words, CliError},
     keys::Keys,
     output::{patience, step},
-    registry,
+    registry::{self, Connected, SignerKey},
 };
-use adapter::{ChainReader as _, ChainWriter as _};
 use adapter_evm::EvmChain;
 use light_client::Status;
 use std::{collections::BTreeMap, path::Path, time::Duration};
@@ -29,9 +28,9 @@ pub(crate) async fn check(config: &Config, report: &mut Report) {
         let clients = ends.iter().map(|(_, _, end)| end.client.clone()).collect();
         let connecting = registry::connect(chain, clients);
         match step(format!("{name}: asking {} endpoints", chain.endpoints.len()), connecting).await {
-            Ok(evm) => check_chain(chain, &evm, &keys, &ends, report).await,
+            Ok(connected) => check_chain(chain, &connected, &keys, &ends, report).await,
             Err(error) => {
-                let expected = format!("nodes of chain id {} that answer", chain.chain_id);
+                let expected = format!("nodes of chain id {} that answer", chain.chain_id());
                 report.problem(&chain.file, "endpoints", expected, in_words(&error));
             }
         }
@@ -40,26 +39,35 @@ pub(crate) async fn check(config: &Config, report: &mut Report) {
 
 async fn check_chain(
     chain: &ChainConfig,
-    evm: &EvmChain,
+    connected: &Connected,
     keys: &Keys<'_>,
     ends: &[(&Path, String, &PathEnd)],
     report: &mut Report,
 ) {
     let name = &chain.name;
-    for endpoint in evm.endpoints() {
+    for endpoint in connected.endpoints() {
         if endpoint.lies > 0 || endpoint.failures > 0 {
             let (label, lies, failures) = (endpoint.endpoint, endpoint.lies, endpoint.failures);
             report.warn(format!("chain {name}: {label}: {failures} failures, {lies} contradictions"));
         }
     }
-    report.fact(format!("chain {name}: nodes of chain id {} answer", chain.chain_id));
-    let Some(contracts) = &chain.contracts else { return };
-    patience(format!("{name}: reading the contracts"), check_contracts(chain, contracts, evm, report)).await;
-    patience(format!("{name}: asking for the signer's funds"), check_funds(chain, evm, keys, report)).await;
-    patience(format!("{name}: reading the clients"), check_clients(chain, evm, ends, report)).await;
+    report.fact(format!("chain {name}: nodes of chain id {} answer", chain.chain_id()));
+    if let ChainSettings::Evm(settings) = &chain.settings {
+        let (Some(evm), Some(contracts)) = (connected.evm(), &settings.contracts) else { return };
+        let checking = check_contracts(chain, settings, contracts, evm, report);
+        patience(format!("{name}: reading the contracts"), checking).await;
+    }
+    patience(format!("{name}: asking for the signer's funds"), check_funds(chain, connected, keys, report)).await;
+    patience(format!("{name}: reading the clients"), check_clients(chain, connected, ends, report)).await;
 }
 
-async fn check_contracts(chain: &ChainConfig, contracts: &Contracts, evm: &EvmChain, report: &mut Report) {
+async fn check_contracts(
+    chain: &ChainConfig,
+    settings: &EvmSettings,
+    contracts: &Contracts,
+    evm: &EvmChain,
+    report: &mut Report,
+) {
     let mut wrong = false;
     match evm.genesis_hash().await {
         Ok(genesis) if *genesis.as_bytes() == contracts.genesis_hash.0 => {}
@@ -70,7 +78,7 @@ async fn check_contracts(chain: &ChainConfig, contracts: &Contracts, evm: &EvmCh
         }
         Err(error) => report.problem(&chain.file, "contracts.genesis_hash", "a first block", Words(&error).to_string()),
     }
-    let expected = match expected_code(chain, contracts) {
+    let expected = match expected_code(evm, settings, contracts) {
         Ok(expected) => expected,
         Err(error) => return report.problem(&chain.file, "contracts", "known artefacts", Words(&error).to_string()),
     };
@@ -90,20 +98,24 @@ async fn check_contracts(chain: &ChainConfig, contracts: &Contracts, evm: &EvmCh
     }
 }
 
-async fn check_funds(chain: &ChainConfig, evm: &EvmChain, keys: &Keys<'_>, report: &mut Report) {
+async fn check_funds(chain: &ChainConfig, connected: &Connected, keys: &Keys<'_>, report: &mut Report) {
     let funds = async {
-        let key = keys.open(&chain.signer)?;
+        let key = SignerKey::open(chain, keys)?;
         let failed = |source| CliError::Chain { chain: chain.name.clone(), source };
-        Ok(evm.writer(key).map_err(failed)?.nonces().await.map_err(failed)?.balance)
+        Ok(connected.writer(key).map_err(failed)?.nonces().await.map_err(failed)?.balance)
+    };
+    let (least, setting, unit) = match &chain.settings {
+        ChainSettings::Evm(settings) => (settings.min_balance_wei, "min_balance_gwei", "wei"),
+        ChainSettings::Cosmos(settings) => (settings.min_balance, "min_balance", settings.gas_price.denom()),
     };
     match funds.await {
-        Ok(balance) if balance < chain.min_balance_wei => {
-            let expected = format!("at least min_balance_gwei ({} wei)", chain.min_balance_wei);
+        Ok(balance) if balance < least => {
+            let expected = format!("at least {setting} ({least} {unit})");
             let key = format!("transactions.signer = {:?}", chain.signer);
-            report.problem(&chain.file, key, expected, format!("{balance} wei: send funds to the account"));
+            report.problem(&chain.file, key, expected, format!("{balance} {unit}: send funds to the account"));
         }
-        Ok(0) => check_penniless(chain, evm, report).await,
-        Ok(balance) => report.fact(format!("chain {}: the signer has {balance} wei", chain.name)),
+        Ok(0) => check_penniless(chain, connected, report).await,
+        Ok(balance) => report.fact(format!("chain {}: the signer has {balance} {unit}", chain.name)),
         Err(error) => {
             let key = format!("transactions.signer = {:?}", chain.signer);
             report.problem(&chain.file, key, "an account that can be asked about", in_words(&error));
@@ -112,13 +124,13 @@ async fn check_funds(chain: &ChainConfig, evm: &EvmChain, keys: &Keys<'_>, repor
 }
 
 /// An account without funds will do where gas is free, and nowhere else.
-async fn check_penniless(chain: &ChainConfig, evm: &EvmChain, report: &mut Report) {
+async fn check_penniless(chain: &ChainConfig, connected: &Connected, report: &mut Report) {
     let key = format!("transactions.signer = {:?}", chain.signer);
-    match evm.price_of_gas().await {
-        Ok(0) => report.fact(format!("chain {}: the signer has no funds and needs none: gas is free", chain.name)),
-        Ok(price) => {
-            let expected = format!("funds: gas costs {price} wei a unit");
-            report.problem(&chain.file, key, expected, "0 wei: send funds to the account");
+    match connected.price_of_gas().await {
+        Ok(None) => report.fact(format!("chain {}: the signer has no funds and needs none: gas is free", chain.name)),
+        Ok(Some(price)) => {
+            let expected = format!("funds: gas costs {price} a unit");
+            report.problem(&chain.file, key, expected, "nothing: send funds to the account");
         }
         Err(error) => {
             report.problem(&chain.file, key, "a chain that tells its price of gas", Words(&error).to_string())
@@ -126,8 +138,13 @@ async fn check_penniless(chain: &ChainConfig, evm: &EvmChain, report: &mut Repor
     }
 }
 
-async fn check_clients(chain: &ChainConfig, evm: &EvmChain, ends: &[(&Path, String, &PathEnd)], report: &mut Report) {
-    let reader = match evm.reader() {
+async fn check_clients(
+    chain: &ChainConfig,
+    connected: &Connected,
+    ends: &[(&Path, String, &PathEnd)],
+    report: &mut Report,
+) {
+    let reader = match connected.reader() {
         Ok(reader) => reader,
         Err(error) => {
             report.problem(&chain.file, "contracts.router", "a Router", Words(&error).to_string());

@@ -1,10 +1,13 @@
 //! What `deploy` and `link` have done so far: one JSON file for each chain and path under `deployments/`, written before
 //! the next step begins, so that running a command again goes on where it stopped.
 
-use crate::{config::edit, error::CliError};
+use crate::{
+    config::{ChainConfig, edit},
+    error::CliError,
+};
 use adapter::{Bootstrap, TrustedState};
 use alloy_primitives::{Address, B256};
-use light_client::{Height, Timestamp};
+use light_client::{ClientId, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs, io,
@@ -47,8 +50,8 @@ pub(crate) struct LinkRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientRecord {
-    /// The light client's contract.
-    pub(crate) verifier: Made,
+    /// Where and when the client was made.
+    pub(crate) made: ClientMade,
     /// Where the chain followed was bootstrapped.
     pub(crate) height: u64,
     pub(crate) time_seconds: u64,
@@ -59,11 +62,25 @@ pub(crate) struct ClientRecord {
     pub(crate) confirmed: Vec<(String, String)>,
 }
 
+/// Where a client was made: in a contract, or in the chain itself under a name that the chain chose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientMade {
+    /// The light client's contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) contract: Option<Address>,
+    /// What the chain calls the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<ClientId>,
+    pub(crate) height: u64,
+    pub(crate) transaction: B256,
+}
+
 impl ClientRecord {
-    pub(crate) fn new(verifier: Made, bootstrap: &Bootstrap) -> Self {
+    pub(crate) fn new(made: ClientMade, bootstrap: &Bootstrap) -> Self {
         let confirmed = bootstrap.fingerprint.iter().map(|(label, value)| ((*label).to_owned(), value.clone()));
         Self {
-            verifier,
+            made,
             height: bootstrap.trusted.height.number(),
             time_seconds: bootstrap.time.unix_seconds(),
             client_state: hex::encode(&bootstrap.trusted.client),
@@ -72,11 +89,11 @@ impl ClientRecord {
         }
     }
 
-    /// The state that was agreed upon; `None` when the file was changed so that it cannot be read.
-    pub(crate) fn trusted(&self) -> Option<(TrustedState, Timestamp)> {
+    /// The state of the chain followed that was agreed upon; `None` when the file was changed so that it cannot be read.
+    pub(crate) fn trusted(&self, followed: &ChainConfig) -> Option<(TrustedState, Timestamp)> {
         let client = hex::decode(&self.client_state).ok()?;
         let consensus = hex::decode(&self.consensus_state).ok()?;
-        let trusted = TrustedState { height: Height::new(self.height), client, consensus };
+        let trusted = TrustedState { height: followed.height(self.height), client, consensus };
         Some((trusted, Timestamp::from_unix_seconds(self.time_seconds)))
     }
 }

@@ -1,35 +1,43 @@
 //! Puts a relayer together from a configuration: chains, paths, engine.
 
 use crate::{
-    config::{ChainConfig, Config, ConfigError, Contracts, PathConfig},
+    config::{ChainConfig, ChainSettings, Config, ConfigError, Contracts, PathConfig},
     error::CliError,
     keys::Keys,
-    link::{client_params, store_prefix},
     record::{self, LinkRecord},
-    registry,
+    registry::{self, Connected, SignerKey},
+    rules::ClientRules,
 };
 use adapter::{AdapterError, TrustedState};
-use adapter_evm::{EvmChain, Key};
-use light_client::{ClientId, Height, Timestamp};
+use adapter_evm::EvmChain;
+use light_client::{ClientId, Timestamp};
 use relayer_core::Trusted;
 use relayer_engine::{EngineConfig, PathEnd, PathHandles};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// A chain that paths name, with what was opened for it.
 #[derive(Clone)]
 pub(crate) struct RelayChain {
     pub(crate) config: ChainConfig,
-    pub(crate) contracts: Contracts,
-    pub(crate) evm: EvmChain,
-    key: Key,
+    pub(crate) chain: Connected,
+    key: SignerKey,
+}
+
+impl RelayChain {
+    /// The chain as an Ethereum-compatible one with its contracts.
+    pub(crate) fn evm(&self) -> Option<(&EvmChain, &Contracts)> {
+        match &self.config.settings {
+            ChainSettings::Evm(settings) => self.chain.evm().zip(settings.contracts.as_ref()),
+            ChainSettings::Cosmos(_) => None,
+        }
+    }
 }
 
 /// A chain that is not connected to yet.
 pub(crate) struct Unconnected {
     config: ChainConfig,
-    contracts: Contracts,
     clients: Vec<ClientId>,
-    key: Key,
+    key: SignerKey,
 }
 
 /// The chains that enabled paths name, with their keys opened; nothing is asked of them yet.
@@ -47,11 +55,10 @@ pub(crate) fn chains(config: &Config, keys: &Keys<'_>) -> Result<Vec<Unconnected
     }
     let open = |(name, clients): (&str, Vec<ClientId>)| {
         let chain = config.chain(name)?;
-        let Some(contracts) = chain.contracts else {
-            let advice = format!("the contracts' addresses (run `lighterman deploy {name}` first)");
-            return Err(ConfigError::one(&chain.file, "contracts", advice, "none").into());
-        };
-        Ok(Unconnected { config: chain.clone(), contracts, clients, key: keys.open(&chain.signer)? })
+        if let ChainSettings::Evm(_) = chain.settings {
+            chain.deployed()?;
+        }
+        Ok(Unconnected { config: chain.clone(), clients, key: SignerKey::open(chain, keys)? })
     };
     clients.into_iter().map(open).collect()
 }
@@ -68,9 +75,8 @@ impl Unconnected {
     /// As [`registry::connect`]; a chain that does not answer now may later.
     pub(crate) async fn connect(&self) -> Result<RelayChain, CliError> {
         Ok(RelayChain {
-            evm: registry::connect(&self.config, self.clients.clone()).await?,
+            chain: registry::connect(&self.config, self.clients.clone()).await?,
             config: self.config.clone(),
-            contracts: self.contracts,
             key: self.key.clone(),
         })
     }
@@ -105,19 +111,23 @@ fn path_handles(config: &Config, path: &PathConfig, chains: [&RelayChain; 2]) ->
     let [a, b] = &path.ends;
     let [chain_a, chain_b] = chains;
     // The client that `b` hosts trusts what people agreed upon of `a`, and the other way round.
-    let agreed = |record: &Option<record::ClientRecord>| record.as_ref().and_then(record::ClientRecord::trusted);
+    let agreed = |record: &Option<record::ClientRecord>, followed: &RelayChain| {
+        record.as_ref().and_then(|known| known.trusted(&followed.config))
+    };
     let since = |record: &Option<record::ClientRecord>, chain: &RelayChain| {
-        record.as_ref().map_or(chain.contracts.height, |known| known.verifier.height)
+        let first = chain.evm().map_or(0, |(_, contracts)| contracts.height);
+        record.as_ref().map_or(first, |known| known.made.height)
     };
     Ok(PathHandles {
         id: path.id.clone(),
-        a: path_end(chain_a, &a.client, since(&record.a, chain_a), agreed(&record.b))?,
-        b: path_end(chain_b, &b.client, since(&record.b, chain_b), agreed(&record.a))?,
+        a: path_end([chain_a, chain_b], &a.client, since(&record.a, chain_a), agreed(&record.b, chain_a))?,
+        b: path_end([chain_b, chain_a], &b.client, since(&record.b, chain_b), agreed(&record.a, chain_b))?,
     })
 }
 
+/// `chains`: this end's, and the one that hosts the client of it.
 fn path_end(
-    chain: &RelayChain,
+    [chain, host]: [&RelayChain; 2],
     client: &ClientId,
     since: u64,
     agreed: Option<(TrustedState, Timestamp)>,
@@ -125,13 +135,13 @@ fn path_end(
     let failed = |source: AdapterError| CliError::Chain { chain: chain.config.name.clone(), source };
     Ok(PathEnd {
         chain: chain.config.name.clone(),
-        reader: Arc::new(chain.evm.reader().map_err(failed)?),
-        writer: Arc::new(chain.evm.writer(chain.key.clone()).map_err(failed)?),
-        prover: Arc::new(chain.evm.prover(client_params(&chain.config, &chain.contracts)?).map_err(failed)?),
+        reader: chain.chain.reader().map_err(failed)?,
+        writer: chain.chain.writer(chain.key.clone()).map_err(failed)?,
+        prover: chain.chain.prover(&ClientRules::of(&chain.config)?, &host.config).map_err(failed)?,
         client: client.clone(),
-        store_prefix: store_prefix(),
+        store_prefix: registry::store_prefix(&chain.config),
         // The client cannot have been used before its own contract was made.
-        start_height: Height::new(since),
+        start_height: chain.config.height(since),
         bootstrap: agreed.map(|(trusted, time)| Trusted {
             height: trusted.height,
             time,

@@ -1,6 +1,6 @@
 use crate::{
     args,
-    config::{self, AccountName, Config, ConfigError, EndpointUrl, KeySource, PasswordSource, Problem},
+    config::{self, AccountName, Config, ConfigError, EndpointUrl, HeaderValue, KeySource, PasswordSource, Problem},
     error::CliError,
     keys::Keys,
     output::Output,
@@ -61,33 +61,44 @@ fn offline(config: &Config, report: &mut Report) {
             report.warn(format!("chain {name} is in no path"));
             continue;
         }
-        let custodians = chain.custodians.iter().map(|(_, account)| ("receipts.custodians", account));
-        let accounts = chain.governance.members.iter().map(|member| ("governance.members", member)).chain(custodians);
-        let named = accounts.filter_map(|(key, account)| match account {
+        let evm = chain.evm().ok();
+        let custodians =
+            evm.iter().flat_map(|evm| &evm.custodians).map(|(_, account)| ("receipts.custodians", account));
+        let members = evm.iter().flat_map(|evm| &evm.governance.members).map(|member| ("governance.members", member));
+        let named = members.chain(custodians).filter_map(|(key, account)| match account {
             AccountName::Key(name) => Some((key, name.as_str())),
             AccountName::Address(_) => None,
         });
         for (key, name) in named.chain([("transactions.signer", chain.signer.as_str())]) {
             keys.entry(name).or_default().push(format!("{} of {}", key, chain.name));
         }
-        for (index, endpoint) in chain.endpoints.iter().enumerate() {
+        for (at, endpoint) in chain.all_endpoints() {
             if let EndpointUrl::Variable(variable) = &endpoint.url {
                 let text = std::env::var(variable).unwrap_or_default();
                 if reqwest::Url::parse(&text).is_err() {
-                    let key = format!("endpoints[{index}].url_variable = {variable:?}");
+                    let key = format!("{at}.url_variable = {variable:?}");
                     let found = if text.is_empty() { "none" } else { "another text" };
                     report.problem(&chain.file, key, "a URL in that environment variable", found);
                 }
             }
             if let Some(file) = endpoint.authorities_file.as_ref().filter(|file| std::fs::read(file).is_err()) {
-                let key = format!("endpoints[{index}].authorities_file");
+                let key = format!("{at}.authorities_file");
                 report.problem(&chain.file, key, "a file that can be read", file.display().to_string());
             }
+            for (name, value) in &endpoint.headers {
+                if let HeaderValue::Variable(variable) = value
+                    && std::env::var(variable).is_err()
+                {
+                    let key = format!("{at}.header_variables.{name} = {variable:?}");
+                    report.problem(&chain.file, key, "a text in that environment variable", "none");
+                }
+            }
         }
-        if chain.governance.delay.is_zero() {
+        let Some(evm) = evm else { continue };
+        if evm.governance.delay.is_zero() {
             report.warn(format!("chain {name}: governance.delay is 0: acts take effect at once; for development only"));
         }
-        if chain.contracts.is_none() {
+        if evm.contracts.is_none() {
             report.warn(format!("chain {name}: no contracts yet; run `lighterman deploy {name}`"));
         }
     }

@@ -22,19 +22,22 @@ struct Answer {
 pub(crate) async fn run(args: &args::Deploy, config_path: &Path, output: Output) -> Result<(), CliError> {
     let config = config::load(config_path)?;
     let chain = config.chain(&args.chain)?;
+    let settings = chain.evm()?;
     let keys = Keys::new(&config);
-    let members = chain.governance.members.iter().map(|member| keys.account(member)).collect::<Result<Vec<_>, _>>()?;
+    let members =
+        settings.governance.members.iter().map(|member| keys.account(member)).collect::<Result<Vec<_>, _>>()?;
     let key = keys.open(&chain.signer)?;
-    let connecting = registry::connect(chain, Vec::new());
+    let connecting = registry::connect_evm(chain, Vec::new());
     let evm = step(format!("{}: asking {} endpoints", chain.name, chain.endpoints.len()), connecting).await?;
     let account = evm.account(key);
     let record_file = record::chain_file(&config.folder, &chain.name);
-    let deployment = Deployment { chain, evm: &evm, account: &account, members: &members, record_file: &record_file };
+    let deployment =
+        Deployment { chain, settings, evm: &evm, account: &account, members: &members, record_file: &record_file };
     let contracts = deployment.run().await?;
-    if chain.contracts != Some(contracts) {
+    if settings.contracts != Some(contracts) {
         edit::write_contracts(&chain.file, &contracts)?;
     }
-    output.answer(&Answer { chain: chain.name.clone(), chain_id: chain.chain_id, contracts })
+    output.answer(&Answer { chain: chain.name.clone(), chain_id: settings.chain_id, contracts })
 }
 
 impl fmt::Display for Answer {

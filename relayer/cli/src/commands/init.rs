@@ -10,8 +10,14 @@ const FILES: &[(&str, &str)] = &[
     ("relayer.toml", include_str!("../../../../configs/relayer.toml")),
     ("chains/devchain-a.toml", include_str!("../../../../configs/chains/devchain-a.toml")),
     ("chains/devchain-b.toml", include_str!("../../../../configs/chains/devchain-b.toml")),
+    ("chains/devchain-bsn.toml", include_str!("../../../../configs/chains/devchain-bsn.toml")),
     ("chains/besu-consortium.toml", include_str!("../../../../configs/chains/besu-consortium.toml")),
+    ("chains/irita-opb.toml", include_str!("../../../../configs/chains/irita-opb.toml")),
+    ("chains/cosmos-a.toml", include_str!("../../../../configs/chains/cosmos-a.toml")),
+    ("chains/cosmos-b.toml", include_str!("../../../../configs/chains/cosmos-b.toml")),
     ("paths/devchain-a-devchain-b.toml", include_str!("../../../../configs/paths/devchain-a-devchain-b.toml")),
+    ("paths/devchain-a-devchain-bsn.toml", include_str!("../../../../configs/paths/devchain-a-devchain-bsn.toml")),
+    ("paths/cosmos-a-cosmos-b.toml", include_str!("../../../../configs/paths/cosmos-a-cosmos-b.toml")),
 ];
 
 /// What `init` did.

@@ -1,8 +1,12 @@
 use crate::{
-    args, config,
+    args,
+    config::{self, ChainSettings},
     error::CliError,
     keys::Keys,
-    link::{End, Link, LinkReport, PendingAct},
+    link::{
+        End, Link, LinkReport, PendingAct,
+        ibc::{self, IbcEnd},
+    },
     output::{Output, confirm, tell},
     record,
     when::date,
@@ -24,9 +28,20 @@ pub(crate) async fn run(args: &args::Link, config_path: &Path, output: Output) -
     let path = config.path(&args.path)?;
     let keys = Keys::new(&config);
     let [a, b] = &path.ends;
-    let ends = [End::connect(&config, &keys, a).await?, End::connect(&config, &keys, b).await?];
-    let link = Link { ends, record_file: record::link_file(&config.folder, path.id.as_str()) };
-    let report = link.run(&|chain, bootstrap| confirmed(chain, bootstrap, args.yes), args.wait).await?;
+    let record_file = record::link_file(&config.folder, path.id.as_str());
+    let confirm = |chain: &str, bootstrap: &Bootstrap| confirmed(chain, bootstrap, args.yes);
+    let report = match (&config.chain(&a.chain)?.settings, &config.chain(&b.chain)?.settings) {
+        (ChainSettings::Evm(_), ChainSettings::Evm(_)) => {
+            let ends = [End::connect(&config, &keys, a).await?, End::connect(&config, &keys, b).await?];
+            Link { ends, record_file }.run(&confirm, args.wait).await?
+        }
+        (ChainSettings::Cosmos(_), ChainSettings::Cosmos(_)) => {
+            let ends = [IbcEnd::connect(&config, &keys, a).await?, IbcEnd::connect(&config, &keys, b).await?];
+            ibc::run(ends, &record_file, &config.path_file(path), &confirm).await?
+        }
+        // The configuration was checked for it.
+        _ => return Err(config.chain(&b.chain)?.wrong_kind().into()),
+    };
     let linked = report.linked;
     output.answer(&Answer { path: path.id.to_string(), report })?;
     // To be continued when the acts fall due.

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod devchain;
+pub(crate) mod evidence;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod link;

@@ -7,7 +7,7 @@ use crate::{
 use light_client::Assurance;
 use relayer_api::{ChainFacts, StatusReport};
 use relayer_core::{PacketState, PathId};
-use relayer_engine::{ChainStatus, ClientStatus, DirectionStatus, NodeState};
+use relayer_engine::{ChainStatus, ClientStatus, DirectionStatus, Forecast, NodeState};
 use relayer_store::Store as _;
 use serde::Serialize;
 use std::{
@@ -109,6 +109,18 @@ fn running(report: &StatusReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\npath {}", path.id)?;
         path.clients.iter().try_for_each(|client| write_client(f, client))?;
         path.directions.iter().try_for_each(|direction| write_direction(f, now.seconds(), direction))?;
+        if let Some(reason) = &path.stopped {
+            write!(f, "\n  STOPPED: {reason}")?;
+        }
+        let [a, b] = path.conflicts_kept;
+        let kept = a.misbehaviour + a.unproven + b.misbehaviour + b.unproven;
+        if kept > 0 {
+            write!(
+                f,
+                "\n  {kept} pairs of headers that contradict one another: lighterman evidence --list {}",
+                path.id
+            )?;
+        }
     }
     for signer in &report.snapshot.signers {
         let funds = signer.balance.as_deref().unwrap_or("not known");
@@ -135,11 +147,15 @@ fn write_chain(f: &mut fmt::Formatter<'_>, now: u64, chain: &ChainStatus, facts:
         }
     }
     let Some(facts) = facts else { return Ok(()) };
-    if let Some(quorum) = facts.quorum {
-        let (count, name) = (facts.validators.len(), &facts.consensus);
-        write!(f, "\n  {name}, {count} validators of which {quorum} must seal")?;
+    if !facts.validators.is_empty() {
+        let (count, name, keys) = (facts.validators.len(), &facts.consensus, facts.key_types.join(", "));
+        write!(f, "\n  {name}, {count} validators with {keys} keys; ")?;
+        match facts.quorum.members(count as u64) {
+            Some(quorum) => write!(f, "{quorum} of {count} must seal")?,
+            None => f.write_str("more than two thirds of the voting power must vote for a block")?,
+        }
     }
-    if facts.trust_level != "strict" {
+    if facts.trust_level == "one-third" {
         write!(
             f,
             "\n  set changes are believed with more than a third of the trusted set: weaker against stolen keys"
@@ -168,7 +184,13 @@ fn write_client(f: &mut fmt::Formatter<'_>, client: &ClientStatus) -> fmt::Resul
     let age = span(Duration::from_secs(client.freshness_seconds.unwrap_or_default()));
     write!(f, ": {status}, height {height}, {age} old")?;
     if let Some(expires) = client.expires_at_seconds {
-        write!(f, ", expires {}", date(expires))?;
+        let left = span(Duration::from_secs(client.expires_in_seconds.unwrap_or_default()));
+        write!(f, ", expires {} (in {left}", date(expires))?;
+        match client.forecast {
+            Some(Forecast::Late) => f.write_str("; its refresh is late)")?,
+            Some(Forecast::Endangered) => f.write_str("; ITS REFRESH DOES NOT COME)")?,
+            _ => f.write_str(")")?,
+        }
     }
     match client.assurance {
         Some(assurance) => write!(f, ", {}", assurance_words(assurance)),

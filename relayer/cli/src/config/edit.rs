@@ -1,6 +1,7 @@
 //! Writes into configuration files and leaves everything else in them, comments included, as it was.
 
 use super::{ConfigError, Contracts};
+use light_client::ClientId;
 use std::{
     fs,
     io::Write as _,
@@ -42,6 +43,11 @@ pub(crate) fn write_contracts(file: &Path, contracts: &Contracts) -> Result<(), 
             table[key] = value(address.to_checksum(None));
         }
     })
+}
+
+/// Writes the id of the client at one end, `a` or `b`, into a path's file.
+pub(crate) fn write_client(file: &Path, end: &str, client: &ClientId) -> Result<(), EditError> {
+    change(file, |document| table(document.as_table_mut(), end)["client"] = value(client.as_str()))
 }
 
 /// Names a keystore file in `relayer.toml`.

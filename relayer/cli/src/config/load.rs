@@ -1,7 +1,7 @@
 use super::{
     Config, ConfigError, Problem,
     problem::Problems,
-    schema::{ChainFile, PathFile, RelayerFile},
+    schema::{ChainFile, ChainKind, PathFile, RelayerFile},
     source, validate,
 };
 use serde::de::DeserializeOwned;
@@ -50,9 +50,9 @@ pub(crate) fn load(given: &Path) -> Result<Config, ConfigError> {
     let folder = locate(given)?;
     let mut problems = Vec::new();
     let relayer_file = if given.is_dir() { folder.join(CONFIG_FILE) } else { given.to_owned() };
-    let relayer = read::<RelayerFile>(&relayer_file, &mut problems);
-    let chains = read_folder::<ChainFile>(&folder.join("chains"), &mut problems);
-    let paths = read_folder::<PathFile>(&folder.join("paths"), &mut problems);
+    let relayer = noted(parse::<RelayerFile>(&relayer_file), &mut problems);
+    let chains = read_folder(&folder.join("chains"), parse_chain, &mut problems);
+    let paths = read_folder(&folder.join("paths"), parse::<PathFile>, &mut problems);
     // What the files say is checked as well when one of them cannot be read, so that one run tells everything.
     let complete = problems.is_empty();
     let config = validate::validate(folder, relayer.as_ref(), &chains, &paths, complete, &mut problems);
@@ -62,7 +62,11 @@ pub(crate) fn load(given: &Path) -> Result<Config, ConfigError> {
     }
 }
 
-fn read_folder<T: DeserializeOwned>(folder: &Path, problems: &mut Vec<Problem>) -> Vec<Source<T>> {
+fn read_folder<T>(
+    folder: &Path,
+    parse: impl Fn(&Path) -> Result<Source<T>, ConfigError>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Source<T>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
@@ -76,16 +80,23 @@ fn read_folder<T: DeserializeOwned>(folder: &Path, problems: &mut Vec<Problem>) 
         .filter(|path| path.extension() == Some(OsStr::new("toml")))
         .collect();
     files.sort();
-    files.iter().filter_map(|file| read(file, problems)).collect()
+    files.iter().filter_map(|file| noted(parse(file), problems)).collect()
 }
 
-fn read<T: DeserializeOwned>(file: &Path, problems: &mut Vec<Problem>) -> Option<Source<T>> {
-    match parse(file) {
-        Ok(source) => Some(source),
-        Err(error) => {
-            problems.extend(error.problems);
-            None
-        }
+fn noted<T>(parsed: Result<Source<T>, ConfigError>, problems: &mut Vec<Problem>) -> Option<Source<T>> {
+    parsed.map_err(|error| problems.extend(error.problems)).ok()
+}
+
+/// A chain's file, read by what its `kind` asks for.
+fn parse_chain(file: &Path) -> Result<Source<ChainFile>, ConfigError> {
+    /// The rest is read once the kind is known.
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        kind: ChainKind,
+    }
+    match parse::<Kind>(file)?.content.kind {
+        ChainKind::Evm => Ok(parse(file)?.map(|content| ChainFile::Evm(Box::new(content)))),
+        ChainKind::Cosmos => Ok(parse(file)?.map(|content| ChainFile::Cosmos(Box::new(content)))),
     }
 }
 
@@ -115,6 +126,10 @@ fn parse<T: DeserializeOwned>(file: &Path) -> Result<Source<T>, ConfigError> {
 }
 
 impl<T> Source<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Source<U> {
+        Source { name: self.name, file: self.file, content: change(self.content), document: self.document }
+    }
+
     /// Collects problems of this file.
     pub(super) fn problems(&self) -> Problems<'_> {
         Problems::of(&self.file, Some(&self.document))

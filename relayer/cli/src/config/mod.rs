@@ -15,11 +15,14 @@ pub(crate) mod value;
 
 pub(crate) use load::{CONFIG_FILE, load, locate};
 pub(crate) use problem::{ConfigError, Problem};
-pub(crate) use schema::{ChainKind, ConsensusKind, FeeKind, LogFormat, TrustLevel};
+pub(crate) use schema::{FeeKind, LogFormat};
 pub(crate) use value::AccountName;
 
+use adapter_cosmos::{GasPrice, KeyKind};
 use alloy_primitives::{Address, B256};
-use light_client::ClientId;
+use light_client::{ChainId, ClientId, Height};
+use light_client_crypto::Sm2;
+use light_client_tendermint::revision_of;
 use relayer_core::PathId;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -84,10 +87,6 @@ pub(crate) struct ChainConfig {
     pub(crate) name: String,
     /// Its file.
     pub(crate) file: PathBuf,
-    /// Which adapter it needs.
-    pub(crate) kind: ChainKind,
-    /// Its EVM chain id.
-    pub(crate) chain_id: u64,
     /// Its nodes.
     pub(crate) endpoints: Vec<Endpoint>,
     /// How its headers become final.
@@ -96,6 +95,24 @@ pub(crate) struct ChainConfig {
     pub(crate) rpc_timeout: Duration,
     /// The name of the key that signs.
     pub(crate) signer: String,
+    /// What only chains of its kind have.
+    pub(crate) settings: ChainSettings,
+}
+
+/// What chains of one kind have.
+#[derive(Clone, Debug)]
+pub(crate) enum ChainSettings {
+    /// Ethereum-compatible.
+    Evm(EvmSettings),
+    /// Of the Cosmos SDK with ibc-go.
+    Cosmos(CosmosSettings),
+}
+
+/// What an Ethereum-compatible chain has.
+#[derive(Clone, Debug)]
+pub(crate) struct EvmSettings {
+    /// Its EVM chain id.
+    pub(crate) chain_id: u64,
     /// The kind of transactions.
     pub(crate) fee: FeeKind,
     /// What is offered for a unit of gas, or to the proposer where `fee` is dynamic; the node's suggestion when `None`.
@@ -116,6 +133,88 @@ pub(crate) struct ChainConfig {
     pub(crate) contracts: Option<Contracts>,
 }
 
+/// What a chain of the Cosmos SDK has.
+#[derive(Clone, Debug)]
+pub(crate) struct CosmosSettings {
+    /// What it calls itself.
+    pub(crate) chain_id: ChainId,
+    /// The kind of the signer's key.
+    pub(crate) key_type: KeyKind,
+    /// What its addresses begin with.
+    pub(crate) bech32_prefix: String,
+    /// What is paid for a unit of gas.
+    pub(crate) gas_price: GasPrice,
+    /// The greatest gas limit of a transaction.
+    pub(crate) max_gas: u64,
+    /// Less than this is too little, in the denomination of `gas_price`.
+    pub(crate) min_balance: u128,
+}
+
+impl ChainConfig {
+    /// What an Ethereum-compatible chain has.
+    ///
+    /// # Errors
+    /// When the chain is of another kind.
+    pub(crate) fn evm(&self) -> Result<&EvmSettings, ConfigError> {
+        match &self.settings {
+            ChainSettings::Evm(settings) => Ok(settings),
+            ChainSettings::Cosmos(_) => Err(self.wrong_kind()),
+        }
+    }
+
+    /// That something needs an Ethereum-compatible chain.
+    pub(crate) fn wrong_kind(&self) -> ConfigError {
+        ConfigError::one(&self.file, "kind", "\"evm\"", "\"cosmos\"")
+    }
+
+    /// As [`ChainConfig::evm`], with the contracts that `deploy` has made.
+    ///
+    /// # Errors
+    /// Also when there are none yet.
+    pub(crate) fn deployed(&self) -> Result<(&EvmSettings, Contracts), ConfigError> {
+        let settings = self.evm()?;
+        let advice = || format!("the contracts' addresses (run `lighterman deploy {}` first)", self.name);
+        let missing = || ConfigError::one(&self.file, "contracts", advice(), "none");
+        Ok((settings, settings.contracts.ok_or_else(missing)?))
+    }
+
+    /// The chain's height of this number, with the revision that its clients give it.
+    pub(crate) fn height(&self, number: u64) -> Height {
+        match &self.consensus.rules {
+            ConsensusRules::Qbft { .. } => Height::new(number),
+            ConsensusRules::Tendermint(rules) => Height::with_revision(revision_of(&rules.chain_id), number),
+        }
+    }
+
+    /// Every endpoint with its key: the chain's own, and those that its consensus is asked at.
+    pub(crate) fn all_endpoints(&self) -> impl Iterator<Item = (String, &Endpoint)> {
+        let consensus: &[Endpoint] = match (&self.settings, &self.consensus.rules) {
+            (ChainSettings::Evm(_), ConsensusRules::Tendermint(rules)) => &rules.endpoints,
+            // The nodes of a chain of the Cosmos SDK are asked for both.
+            (ChainSettings::Cosmos(_), _) | (_, ConsensusRules::Qbft { .. }) => &[],
+        };
+        let keyed = |key: &'static str| move |(index, endpoint)| (format!("{key}[{index}]"), endpoint);
+        let own = self.endpoints.iter().enumerate().map(keyed("endpoints"));
+        own.chain(consensus.iter().enumerate().map(keyed("consensus.endpoints")))
+    }
+
+    /// The kind of adapter that the chain needs, as its file has it.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self.settings {
+            ChainSettings::Evm(_) => "evm",
+            ChainSettings::Cosmos(_) => "cosmos",
+        }
+    }
+
+    /// The id that the chain's endpoints must be of.
+    pub(crate) fn chain_id(&self) -> String {
+        match &self.settings {
+            ChainSettings::Evm(settings) => settings.chain_id.to_string(),
+            ChainSettings::Cosmos(settings) => settings.chain_id.to_string(),
+        }
+    }
+}
+
 /// One node.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -123,6 +222,17 @@ pub(crate) struct Endpoint {
     pub(crate) url: EndpointUrl,
     /// A file of certificates (PEM) that are trusted besides the public ones.
     pub(crate) authorities_file: Option<PathBuf>,
+    /// Headers that its gateway asks for.
+    pub(crate) headers: BTreeMap<String, HeaderValue>,
+}
+
+/// What stands in a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderValue {
+    /// This text; no secret.
+    Plain(String),
+    /// What the environment variable of this name holds, because it is a secret.
+    Variable(String),
 }
 
 /// Where a node is.
@@ -135,16 +245,47 @@ pub(crate) enum EndpointUrl {
 }
 
 /// What a light client of the chain is told once and for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Consensus {
-    /// The protocol.
-    pub(crate) kind: ConsensusKind,
-    /// How much of the trusted set must seal a header under a changed one.
-    pub(crate) trust_level: TrustLevel,
+    /// The protocol, and what it needs.
+    pub(crate) rules: ConsensusRules,
     /// After this a client has expired.
     pub(crate) trusting_period: Duration,
     /// How far ahead a header's time may be.
     pub(crate) clock_drift: Duration,
+}
+
+/// How headers become final.
+#[derive(Clone, Debug)]
+pub(crate) enum ConsensusRules {
+    /// QBFT or IBFT 2.0.
+    Qbft {
+        /// Which of them.
+        kind: light_client_qbft::Kind,
+        /// How much of the trusted set must seal a header under a changed one.
+        trust_level: light_client_qbft::TrustLevel,
+    },
+    /// Tendermint.
+    Tendermint(TendermintRules),
+}
+
+/// What a Tendermint client is told.
+#[derive(Clone, Debug)]
+pub(crate) struct TendermintRules {
+    /// What the chain calls itself in its headers.
+    pub(crate) chain_id: ChainId,
+    /// How much of the trusted set must have voted for a header that is not the next.
+    pub(crate) trust_level: light_client_tendermint::TrustLevel,
+    /// The store that the commitments are in.
+    pub(crate) store: String,
+    /// The kind of tree that the store is.
+    pub(crate) store_tree: light_client_tendermint::StoreTree,
+    /// The hash of headers, sets and stores.
+    pub(crate) tree_hash: light_client_tendermint::TreeHash,
+    /// How SM2 keys sign.
+    pub(crate) sm2: Sm2,
+    /// Where nodes answer Tendermint RPC.
+    pub(crate) endpoints: Vec<Endpoint>,
 }
 
 /// Who decides on a chain's contracts.

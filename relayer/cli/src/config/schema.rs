@@ -84,11 +84,29 @@ pub(super) struct KeyTable {
     pub(super) variable: Option<String>,
 }
 
-/// `chains/<name>.toml`.
+/// `chains/<name>.toml`, by its `kind`: the kinds have little in common, and each refuses the settings of the other.
+#[derive(Debug)]
+pub(super) enum ChainFile {
+    Evm(Box<EvmChainFile>),
+    Cosmos(Box<CosmosChainFile>),
+}
+
+/// The kind of adapter that a chain needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ChainKind {
+    /// Ethereum-compatible, spoken to over JSON-RPC.
+    Evm,
+    /// Of the Cosmos SDK with ibc-go, spoken to over Tendermint RPC.
+    Cosmos,
+}
+
+/// A chain of kind `evm`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ChainFile {
-    pub(super) kind: ChainKind,
+pub(super) struct EvmChainFile {
+    #[serde(rename = "kind")]
+    pub(super) _kind: ChainKind,
     pub(super) chain_id: u64,
     pub(super) endpoints: Vec<EndpointTable>,
     pub(super) consensus: ConsensusTable,
@@ -100,12 +118,18 @@ pub(super) struct ChainFile {
     pub(super) contracts: Option<ContractsTable>,
 }
 
-/// The kind of adapter that a chain needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ChainKind {
-    /// Ethereum-compatible, spoken to over JSON-RPC.
-    Evm,
+/// A chain of kind `cosmos`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CosmosChainFile {
+    #[serde(rename = "kind")]
+    pub(super) _kind: ChainKind,
+    pub(super) chain_id: String,
+    pub(super) endpoints: Vec<EndpointTable>,
+    pub(super) consensus: ConsensusTable,
+    #[serde(default)]
+    pub(super) rpc: RpcTable,
+    pub(super) transactions: CosmosTransactionsTable,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,16 +138,27 @@ pub(super) struct EndpointTable {
     pub(super) url: Option<String>,
     pub(super) url_variable: Option<String>,
     pub(super) authorities_file: Option<String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) header_variables: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConsensusTable {
     pub(super) kind: ConsensusKind,
-    #[serde(default)]
-    pub(super) trust_level: TrustLevel,
+    pub(super) trust_level: Option<String>,
     pub(super) trusting_period: String,
     pub(super) clock_drift: String,
+    // Of Tendermint only.
+    pub(super) chain_id: Option<String>,
+    #[serde(default)]
+    pub(super) endpoints: Vec<EndpointTable>,
+    pub(super) store: Option<String>,
+    pub(super) store_tree: Option<StoreTree>,
+    pub(super) tree_hash: Option<TreeHash>,
+    pub(super) sm2_user_id: Option<String>,
 }
 
 /// The consensus of a chain, which decides the light client that others follow it by.
@@ -134,17 +169,24 @@ pub(crate) enum ConsensusKind {
     Qbft,
     /// IBFT 2.0.
     Ibft2,
+    /// Tendermint and CometBFT, national forks included.
+    Tendermint,
 }
 
-/// How much of the trusted set must seal a header under a changed one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
+/// The kinds of tree that a store may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum TrustLevel {
-    /// A quorum.
-    #[default]
-    Strict,
-    /// More than a third.
-    OneThird,
+pub(super) enum StoreTree {
+    Iavl,
+    Jmt,
+}
+
+/// The hash of headers, sets and stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum TreeHash {
+    Sha256,
+    Sm3,
 }
 
 #[derive(Debug, Deserialize)]
@@ -175,6 +217,35 @@ pub(super) struct TransactionsTable {
 
 fn max_gas() -> u64 {
     25_000_000
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CosmosTransactionsTable {
+    pub(super) signer: String,
+    #[serde(default)]
+    pub(super) key_type: AccountKeyType,
+    pub(super) bech32_prefix: String,
+    pub(super) gas_price: String,
+    #[serde(default = "max_gas")]
+    pub(super) max_gas: u64,
+    #[serde(default)]
+    pub(super) min_balance: u64,
+}
+
+/// The kind of an account's key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AccountKeyType {
+    /// As most chains of the Cosmos SDK have it.
+    #[default]
+    Secp256k1,
+    /// As chains with an EVM have it: cosmos/evm.
+    EthSecp256k1,
+    /// The same under Ethermint's name.
+    EthermintSecp256k1,
+    /// As IRITA and its forks have it.
+    Sm2,
 }
 
 /// Which kind of transactions a chain takes.

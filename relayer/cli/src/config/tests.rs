@@ -10,6 +10,9 @@ use std::{
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs");
 const RELAYER: &str = "relayer.toml";
 const CHAIN: &str = "chains/devchain-b.toml";
+const BSN: &str = "chains/devchain-bsn.toml";
+const GATEWAY: &str = "chains/irita-opb.toml";
+const COSMOS: &str = "chains/cosmos-b.toml";
 const PATH: &str = "paths/devchain-a-devchain-b.toml";
 
 /// (file, text replaced, text put there, key of the error, what its "expected" says, what its "found" says)
@@ -136,11 +139,83 @@ const CASES: &[Case] = &[
         "chain = \"devchain-b\"",
         "chain = \"devchain-c\"",
         "b.chain",
-        "one of besu-consortium, devchain-a",
+        "one of besu-consortium, cosmos-a, cosmos-b, devchain-a",
         "devchain-c",
     ),
     (PATH, "chain = \"devchain-b\"", "chain = \"devchain-a\"", "b.chain", "another chain than a.chain", "devchain-a"),
     (PATH, "client = \"qbft-0\"\n\n[b]", "client = \"QBFT\"\n\n[b]", "a.client", "like qbft-0", "QBFT"),
+    (
+        PATH,
+        "chain = \"devchain-b\"",
+        "chain = \"cosmos-a\"",
+        "b.chain",
+        "a chain of the kind of a.chain, \"evm\"",
+        "cosmos",
+    ),
+    // Tendermint.
+    (
+        CHAIN,
+        "trust_level = \"strict\"",
+        "trust_level = \"1/3\"",
+        "consensus.trust_level",
+        "\"strict\" or \"one-third\"",
+        "1/3",
+    ),
+    (CHAIN, "[consensus]", "[consensus]\nstore = \"evm\"", "consensus.store", "a setting of Tendermint", "a setting"),
+    (BSN, "trust_level = \"1/3\"", "trust_level = \"1/4\"", "consensus.trust_level", "from \"1/3\" to \"1/1\"", "1/4"),
+    (BSN, "chain_id = \"bsn-dev-1\"", "", "consensus.chain_id", "what the chain calls itself", "nothing"),
+    (BSN, "chain_id = \"bsn-dev-1\"", "chain_id = \"\"", "consensus.chain_id", "1 to 50 printable", "\"\""),
+    (BSN, "store = \"evm\"", "store = \"\"", "consensus.store", "1 to 64 bytes", "\"\""),
+    (
+        BSN,
+        "store_tree = \"jmt\"",
+        "store_tree = \"mpt\"",
+        "consensus.store_tree",
+        "commented examples",
+        "unknown variant `mpt`",
+    ),
+    (BSN, "sm2_user_id = \"1234567812345678\"", "sm2_user_id = \"\"", "consensus.sm2_user_id", "1 to 64 bytes", "\"\""),
+    (BSN, ":8547/tendermint", ":8545", "consensus.endpoints[0]", "a node of this chain", "devchain-a.toml"),
+    (
+        GATEWAY,
+        "header_variables = { x-api-key = \"OPB_PROJECT_KEY\" }",
+        "header_variables = { x-api-key = \"not a name\" }",
+        "endpoints[0].header_variables.x-api-key",
+        "the name of an environment variable",
+        "another text",
+    ),
+    (
+        GATEWAY,
+        "header_variables = { x-api-key = \"OPB_PROJECT_KEY\" }",
+        "headers = { \"x api\" = \"a\" }",
+        "endpoints[0].headers.x api",
+        "the name of a header",
+        "x api",
+    ),
+    // Chains of the Cosmos SDK.
+    (COSMOS, "kind = \"cosmos\"", "kind = \"solana\"", "kind", "commented examples", "unknown variant `solana`"),
+    (COSMOS, "kind = \"cosmos\"", "", "", "commented examples", "missing field `kind`"),
+    (COSMOS, "kind = \"tendermint\"", "kind = \"qbft\"", "consensus.kind", "\"tendermint\" for a chain", "another"),
+    (COSMOS, "[consensus]", "[consensus]\nchain_id = \"x\"", "consensus.chain_id", "the chain's own", "a setting"),
+    (COSMOS, "gas_price = \"0stake\"", "gas_price = \"stake\"", "transactions.gas_price", "0.025stake", "\"stake\""),
+    (
+        COSMOS,
+        "bech32_prefix = \"cosmos\"",
+        "bech32_prefix = \"Cosmos\"",
+        "transactions.bech32_prefix",
+        "lower-case",
+        "Cosmos",
+    ),
+    (
+        COSMOS,
+        "key_type = \"secp256k1\"",
+        "key_type = \"rsa\"",
+        "transactions.key_type",
+        "commented examples",
+        "unknown variant `rsa`",
+    ),
+    (COSMOS, "chain_id = \"cosmos-b-1\"", "chain_id = \"cosmos-a-1\"", "chain_id", "an id of its own", "cosmos-a.toml"),
+    (COSMOS, "max_gas = 25_000_000", "max_gas = 25", "transactions.max_gas", "from 1000000", "25"),
 ];
 
 #[test]
@@ -151,7 +226,11 @@ fn every_shipped_file_is_read() -> Result<(), Box<dyn Error>> {
     assert_eq!((config.chains.len(), config.paths.len()), (files("chains")?, files("paths")?));
     assert!(config.chains.len() >= 3 && !config.paths.is_empty());
     let consortium = config.chain("besu-consortium")?;
-    assert_eq!(consortium.governance.delay.as_secs(), 2 * 86_400, "shipped for chains where receipts have value");
+    assert_eq!(
+        consortium.evm()?.governance.delay.as_secs(),
+        2 * 86_400,
+        "shipped for chains where receipts have value"
+    );
     Ok(())
 }
 

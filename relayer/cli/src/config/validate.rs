@@ -1,15 +1,15 @@
 //! What the files must say beyond their form, each rule with its own message.
 
+mod chain;
+
 use super::{
-    AccountName, ChainConfig, Config, Consensus, Contracts, Endpoint, EndpointUrl, GovernanceConfig, KeySource,
-    PasswordSource, PathConfig, PathEnd, Problem,
+    ChainConfig, ChainSettings, Config, KeySource, PasswordSource, PathConfig, PathEnd, Problem,
     load::Source,
     one_of,
     problem::Problems,
     schema::{ChainFile, KeyTable, PathFile, RelayerFile},
     value,
 };
-use alloy_primitives::Address;
 use light_client::ClientId;
 use relayer_core::PathId;
 use std::{
@@ -20,18 +20,9 @@ use std::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const WEI_PER_GWEI: u128 = 1_000_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
 /// A transaction that carries anything needs this much gas at the least.
 const MIN_MAX_GAS: u64 = 1_000_000;
-/// The greatest number of endpoints of one chain.
-const MAX_ENDPOINTS: usize = 16;
-/// The greatest number of members that the governance contract takes.
-const MAX_MEMBERS: usize = 64;
-/// The longest port of a receipt bridge, in bytes.
-const MAX_PORT_BYTES: usize = 32;
-/// The longest delay that the governance contract takes.
-const MAX_DELAY: Duration = Duration::from_secs(90 * 86_400);
 /// The greatest number of packets in one transaction; more would not fit in blocks of 30 million gas.
 const MAX_BATCH_PACKETS: u64 = 100;
 
@@ -54,8 +45,8 @@ pub(super) fn validate(
     let mut chains = BTreeMap::new();
     for source in chain_files {
         let mut found = source.problems();
-        duplicates_of_chain(source, chain_files, &mut found);
-        if let Some(chain) = chain(&folder, source, keys_known.then_some(key_names.as_slice()), &mut found) {
+        chain::duplicates(source, chain_files, &mut found);
+        if let Some(chain) = chain::chain(&folder, source, keys_known.then_some(key_names.as_slice()), &mut found) {
             chains.insert(source.name.clone(), chain);
         }
         problems.extend(found.into_found());
@@ -66,6 +57,13 @@ pub(super) fn validate(
         duplicates_of_path(source, path_files, &mut found);
         if let Some(path) = path(source, complete.then_some(chain_names.as_slice()), &mut found) {
             paths.insert(source.name.clone(), path);
+        }
+        problems.extend(found.into_found());
+    }
+    for source in path_files {
+        let mut found = source.problems();
+        if let Some(path) = paths.get(&source.name) {
+            ends_of_one_kind(path, &chains, &mut found);
         }
         problems.extend(found.into_found());
     }
@@ -84,6 +82,20 @@ pub(super) fn validate(
     Some(Config { chains, paths, ..config })
 }
 
+/// ibc-go's clients do not follow Routers, nor ours its store, so far.
+fn ends_of_one_kind(path: &PathConfig, chains: &BTreeMap<String, ChainConfig>, found: &mut Problems<'_>) {
+    let [a, b] = &path.ends;
+    if let (Some(a), Some(b)) = (chains.get(&a.chain), chains.get(&b.chain))
+        && a.kind() != b.kind()
+    {
+        found.add(
+            "b.chain",
+            format!("a chain of the kind of a.chain, {:?}", a.kind()),
+            format!("one of {:?}", b.kind()),
+        );
+    }
+}
+
 /// What a chain's file says must leave room for what the relayer's says.
 fn fits_the_relayer(chain: &ChainConfig, config: &Config, found: &mut Problems<'_>) {
     if chain.rpc_timeout >= config.call_timeout {
@@ -91,10 +103,14 @@ fn fits_the_relayer(chain: &ChainConfig, config: &Config, found: &mut Problems<'
         let expected = format!("less than engine.call_timeout of relayer.toml, {} s", config.call_timeout.as_secs());
         found.add("rpc.timeout", expected, format!("{} s", chain.rpc_timeout.as_secs()));
     }
-    if (MIN_MAX_GAS..config.limits.batch_gas).contains(&chain.max_gas) {
+    let max_gas = match &chain.settings {
+        ChainSettings::Evm(settings) => settings.max_gas,
+        ChainSettings::Cosmos(settings) => settings.max_gas,
+    };
+    if (MIN_MAX_GAS..config.limits.batch_gas).contains(&max_gas) {
         // Batches are planned for batch_gas; what does not fit would look as if the chain refused it.
         let expected = format!("at least limits.batch_gas of relayer.toml, {}", config.limits.batch_gas);
-        found.add("transactions.max_gas", expected, chain.max_gas.to_string());
+        found.add("transactions.max_gas", expected, max_gas.to_string());
     }
 }
 
@@ -230,232 +246,6 @@ fn is_variable_name(text: &str) -> bool {
         && text.len() <= 64
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-fn chain(
-    folder: &Path,
-    source: &Source<ChainFile>,
-    keys: Option<&[String]>,
-    found: &mut Problems<'_>,
-) -> Option<ChainConfig> {
-    let file = &source.content;
-    if file.chain_id == 0 || file.chain_id > u64::MAX / 2 - 36 {
-        // EIP-155 signs with 2 × id + 35 or 36.
-        found.add("chain_id", "a number from 1 to 2^63 - 37", file.chain_id.to_string());
-    }
-    let endpoints = endpoints(folder, file, found);
-    let consensus = Some(&file.consensus).and_then(|table| {
-        let period = value::duration_between(&table.trusting_period, SECOND, 3650 * DAY);
-        let drift = value::duration_between(&table.clock_drift, Duration::ZERO, DAY);
-        let trusting_period = found.take("consensus.trusting_period", whole_seconds(period, &table.trusting_period));
-        let clock_drift = found.take("consensus.clock_drift", whole_seconds(drift, &table.clock_drift));
-        let (kind, trust_level) = (table.kind, table.trust_level);
-        Some(Consensus { kind, trust_level, trusting_period: trusting_period?, clock_drift: clock_drift? })
-    });
-    let timeout = value::duration_between(&file.rpc.timeout, SECOND / 10, 300 * SECOND);
-    let rpc_timeout = found.take("rpc.timeout", timeout);
-    known_key("transactions.signer", &file.transactions.signer, keys, found);
-    transactions(file, found);
-    let governance = governance(file, keys, found);
-    let port_fits = (2..=MAX_PORT_BYTES).contains(&file.receipts.port.len())
-        && file.receipts.port.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+#<>-[]".contains(&b));
-    if !port_fits {
-        let expected = "2 to 32 of the characters A-Z a-z 0-9 . _ + # < > - [ ]";
-        found.add("receipts.port", expected, format!("{:?}", file.receipts.port));
-    }
-    let custodians = custodians(file, keys, found);
-    let contracts = contracts(file, found);
-    Some(ChainConfig {
-        name: source.name.clone(),
-        file: source.file.clone(),
-        kind: file.kind,
-        chain_id: file.chain_id,
-        endpoints: endpoints?,
-        consensus: consensus?,
-        rpc_timeout: rpc_timeout?,
-        signer: file.transactions.signer.clone(),
-        fee: file.transactions.fee,
-        gas_price_wei: file.transactions.gas_price_wei,
-        max_gas_price_wei: file.transactions.max_gas_price_wei,
-        max_gas: file.transactions.max_gas,
-        min_balance_wei: u128::from(file.transactions.min_balance_gwei) * WEI_PER_GWEI,
-        governance: governance?,
-        port: file.receipts.port.clone(),
-        custodians: custodians?,
-        contracts: contracts?,
-    })
-}
-
-fn transactions(file: &ChainFile, found: &mut Problems<'_>) {
-    let table = &file.transactions;
-    if let Some(price) = table.gas_price_wei.filter(|price| *price > table.max_gas_price_wei) {
-        let expected = format!("at most max_gas_price_wei, {}", table.max_gas_price_wei);
-        found.add("transactions.gas_price_wei", expected, price.to_string());
-    }
-    if !(MIN_MAX_GAS..=10_000_000_000).contains(&table.max_gas) {
-        found.add("transactions.max_gas", "a number from 1000000 to 10000000000", table.max_gas.to_string());
-    }
-}
-
-fn whole_seconds(duration: Result<Duration, value::Unfit>, text: &str) -> Result<Duration, value::Unfit> {
-    let duration = duration?;
-    if duration.subsec_nanos() != 0 {
-        return value::unfit("whole seconds, as contracts count", text);
-    }
-    Ok(duration)
-}
-
-fn endpoints(folder: &Path, file: &ChainFile, found: &mut Problems<'_>) -> Option<Vec<Endpoint>> {
-    if file.endpoints.is_empty() || file.endpoints.len() > MAX_ENDPOINTS {
-        found.add("endpoints", format!("1 to {MAX_ENDPOINTS} of them"), file.endpoints.len().to_string());
-        return None;
-    }
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    let mut all_fit = true;
-    for (index, table) in file.endpoints.iter().enumerate() {
-        let at = |key: &str| format!("endpoints[{index}].{key}");
-        let url = match (&table.url, &table.url_variable) {
-            (Some(url), None) => found.take(&at("url"), value::url(url)).map(EndpointUrl::Plain),
-            (None, Some(variable)) if is_variable_name(variable) => Some(EndpointUrl::Variable(variable.clone())),
-            (None, Some(_)) => {
-                // What is there may be the URL itself, with its password.
-                found.add(
-                    at("url_variable"),
-                    "the name of an environment variable (letters, digits and _)",
-                    "another text",
-                );
-                None
-            }
-            (given, _) => {
-                let both = if given.is_some() { "both" } else { "neither" };
-                found.add(format!("endpoints[{index}]"), "url or url_variable", both);
-                None
-            }
-        };
-        let Some(url) = url else {
-            all_fit = false;
-            continue;
-        };
-        if endpoints.iter().any(|other| other.url == url) {
-            found.add(format!("endpoints[{index}]"), "each node once", "one again");
-            all_fit = false;
-        }
-        let authorities_file = table.authorities_file.as_ref().map(|file| folder.join(file));
-        endpoints.push(Endpoint { url, authorities_file });
-    }
-    all_fit.then_some(endpoints)
-}
-
-fn known_key(at: &str, name: &str, keys: Option<&[String]>, found: &mut Problems<'_>) {
-    if let Some(keys) = keys.filter(|keys| !keys.iter().any(|key| key == name)) {
-        let names = one_of(keys.iter());
-        found.add(at, format!("the name of a key under [keys] in relayer.toml: {names}"), format!("{name:?}"));
-    }
-}
-
-fn account(at: &str, text: &str, keys: Option<&[String]>, found: &mut Problems<'_>) -> Option<AccountName> {
-    let account = found.take(at, value::account(text))?;
-    if let AccountName::Key(name) = &account {
-        known_key(at, name, keys, found);
-    }
-    Some(account)
-}
-
-fn governance(file: &ChainFile, keys: Option<&[String]>, found: &mut Problems<'_>) -> Option<GovernanceConfig> {
-    let table = &file.governance;
-    let delay = value::duration_between(&table.delay, Duration::ZERO, MAX_DELAY);
-    let delay = found.take("governance.delay", whole_seconds(delay, &table.delay));
-    let count = table.members.len();
-    if count == 0 || count > MAX_MEMBERS {
-        found.add("governance.members", format!("1 to {MAX_MEMBERS} accounts"), count.to_string());
-        return None;
-    }
-    if table.threshold == 0 || usize::from(table.threshold) > count {
-        found.add("governance.threshold", format!("1 to {count}, the number of members"), table.threshold.to_string());
-    }
-    let mut members: Vec<AccountName> = Vec::new();
-    for (index, text) in table.members.iter().enumerate() {
-        let at = format!("governance.members[{index}]");
-        if let Some(member) = account(&at, text, keys, found) {
-            if members.contains(&member) {
-                found.add(at, "each member once", format!("{text:?} again"));
-            }
-            members.push(member);
-        }
-    }
-    Some(GovernanceConfig { members, threshold: table.threshold, delay: delay? })
-}
-
-fn custodians(
-    file: &ChainFile,
-    keys: Option<&[String]>,
-    found: &mut Problems<'_>,
-) -> Option<Vec<(alloy_primitives::B256, AccountName)>> {
-    let mut custodians: Vec<(alloy_primitives::B256, AccountName)> = Vec::new();
-    for (index, table) in file.receipts.custodians.iter().enumerate() {
-        let at = format!("receipts.custodians[{index}]");
-        let id = found.take(&format!("{at}.id"), value::name_or_hash(&table.id));
-        let account = account(&format!("{at}.account"), &table.account, keys, found);
-        let (Some(id), Some(account)) = (id, account) else { continue };
-        if id.is_zero() {
-            found.add(format!("{at}.id"), "an id other than zero", "zero");
-        }
-        if custodians.iter().any(|(other, _)| *other == id) {
-            found.add(format!("{at}.id"), "each warehouse once", format!("{:?} again", table.id));
-        }
-        custodians.push((id, account));
-    }
-    Some(custodians)
-}
-
-// The outer option: whether it is as it should be; the inner one: whether there is anything yet.
-fn contracts(file: &ChainFile, found: &mut Problems<'_>) -> Option<Option<Contracts>> {
-    let Some(table) = &file.contracts else { return Some(None) };
-    let genesis_hash = found.take("contracts.genesis_hash", value::hash(&table.genesis_hash));
-    let mut seen: Vec<(Address, &str)> = Vec::new();
-    let mut contract = |key: &'static str, text: &str| {
-        let address = found.take(&format!("contracts.{key}"), value::address(text))?;
-        if let Some((_, other)) = seen.iter().find(|(other, _)| *other == address) {
-            found.add(format!("contracts.{key}"), "an address of its own", format!("that of {other}"));
-        }
-        seen.push((address, key));
-        Some(address)
-    };
-    let governance = contract("governance", &table.governance);
-    let router = contract("router", &table.router);
-    let ledger = contract("ledger", &table.ledger);
-    let bridge = contract("bridge", &table.bridge);
-    Some(Some(Contracts {
-        genesis_hash: genesis_hash?,
-        height: table.height,
-        governance: governance?,
-        router: router?,
-        ledger: ledger?,
-        bridge: bridge?,
-    }))
-}
-
-fn duplicates_of_chain(source: &Source<ChainFile>, all: &[Source<ChainFile>], found: &mut Problems<'_>) {
-    // Told at the later of the two files only.
-    for other in all.iter().take_while(|other| other.name != source.name) {
-        if other.content.chain_id == source.content.chain_id {
-            let key = "chain_id";
-            found.add(
-                key,
-                "an id of its own",
-                format!("{}, as in chains/{}.toml", source.content.chain_id, other.name),
-            );
-        }
-        for (index, endpoint) in source.content.endpoints.iter().enumerate() {
-            let same = |one: &super::schema::EndpointTable| {
-                (&one.url, &one.url_variable) == (&endpoint.url, &endpoint.url_variable)
-            };
-            if other.content.endpoints.iter().any(same) {
-                let key = format!("endpoints[{index}]");
-                found.add(key, "a node of this chain", format!("one of chains/{}.toml", other.name));
-            }
-        }
-    }
 }
 
 fn path(source: &Source<PathFile>, chains: Option<&[String]>, found: &mut Problems<'_>) -> Option<PathConfig> {

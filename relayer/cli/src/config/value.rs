@@ -1,5 +1,6 @@
 //! Values that TOML has no type for: durations, addresses, URLs, accounts.
 
+use adapter_cosmos::GasPrice;
 use alloy_primitives::{Address, B256};
 use std::time::Duration;
 
@@ -102,11 +103,51 @@ pub(crate) fn url(text: &str) -> Result<reqwest::Url, Unfit> {
     if !url.username().is_empty() || url.password().is_some() {
         // The text is not repeated: it has a password in it.
         return Err(Unfit {
-            expected: "a URL without user and password (use headers_variable)".into(),
+            expected: "a URL without user and password (use url_variable, or header_variables)".into(),
             found: "one with them".into(),
         });
     }
     Ok(url)
+}
+
+/// A price like `0.025stake` or `0uatom`.
+pub(crate) fn gas_price(text: &str) -> Result<GasPrice, Unfit> {
+    const FORM: &str = "an amount and a denomination, like \"0.025stake\" or \"0stake\"";
+    text.parse().or_else(|_| unfit(FORM, text))
+}
+
+/// What begins the addresses of a chain of the Cosmos SDK.
+pub(crate) fn bech32_prefix(text: &str) -> Result<String, Unfit> {
+    // Source: BIP-173; the SDK's are lower-case letters and digits, and `1` is the separator.
+    if text.is_empty() || text.len() > 32 || !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        return unfit("1 to 32 lower-case letters and digits, like \"cosmos\"", text);
+    }
+    Ok(text.to_owned())
+}
+
+/// How much of QBFT's trusted set must seal a header under a changed one.
+pub(crate) fn qbft_trust_level(text: &str) -> Result<light_client_qbft::TrustLevel, Unfit> {
+    match text {
+        "strict" => Ok(light_client_qbft::TrustLevel::Strict),
+        "one-third" => Ok(light_client_qbft::TrustLevel::OneThird),
+        _ => unfit("\"strict\" or \"one-third\"", text),
+    }
+}
+
+/// A share of Tendermint's trusted power, like `1/3`.
+pub(crate) fn tendermint_trust_level(text: &str) -> Result<light_client_tendermint::TrustLevel, Unfit> {
+    let parts = text.split_once('/').and_then(|(numerator, denominator)| {
+        light_client_tendermint::TrustLevel::new(numerator.parse().ok()?, denominator.parse().ok()?).ok()
+    });
+    parts.map_or_else(|| unfit("a fraction from \"1/3\" to \"1/1\"", text), Ok)
+}
+
+/// What a Tendermint chain calls itself.
+pub(crate) fn tendermint_chain_id(text: &str) -> Result<light_client::ChainId, Unfit> {
+    match text.parse() {
+        Ok(id) if text.len() <= light_client_tendermint::MAX_CHAIN_ID_BYTES => Ok(id),
+        _ => unfit("1 to 50 printable characters, as `network` of the nodes' /status", text),
+    }
 }
 
 /// An account as configured: an address, or a key's.
@@ -161,6 +202,16 @@ mod tests {
             "0x0000000000000000000000000000000000000000",
         ] {
             assert!(address(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn trust_levels_are_at_least_a_third() {
+        for good in ["1/3", "2/3", "1/1"] {
+            assert!(tendermint_trust_level(good).is_ok(), "{good}");
+        }
+        for bad in ["", "1/4", "2/1", "1/0", "one-third", "1", "-1/3"] {
+            assert!(tendermint_trust_level(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Demo,
-    stage::{LANE_TIMEOUT, Stage},
+    stage::{Chain, LANE_TIMEOUT, Stage},
 };
 use crate::{
     error::{Chain as Words, CliError},
@@ -32,7 +32,15 @@ const MAX_QUANTITY: u64 = 1_000_000_000;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Issue {
+    chain: String,
     quantity: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Send {
+    uid: String,
+    to: String,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +62,8 @@ struct Online {
 struct Running {
     running: bool,
 }
+
+const UNKNOWN_CHAIN: Stuck = Stuck::Wrong("chain: expected one of the demo's");
 
 /// Why a lever did nothing.
 enum Stuck {
@@ -91,19 +101,21 @@ async fn issue(State(demo): State<Arc<Demo>>, Json(wish): Json<Issue>) -> Result
     if wish.quantity == 0 || wish.quantity > MAX_QUANTITY {
         return Err(Stuck::Wrong("quantity: expected 1 to 1000000000"));
     }
-    let number = patient(stage(&demo)?.issue(u128::from(wish.quantity))).await?.1;
-    demo.say(&format!("A visitor issues {number}"), &format!("访客签发 {number}"))?;
+    let stage = stage(&demo)?;
+    let chain = stage.chain(&wish.chain).ok_or(UNKNOWN_CHAIN)?;
+    let number = patient(stage.issue(chain, u128::from(wish.quantity))).await?.1;
+    let name = chain.name;
+    demo.say(&format!("A visitor issues {number} on {name}"), &format!("访客在 {name} 签发 {number}"))?;
     Ok(Json(json!({ "issued": number })))
 }
 
-async fn send(State(demo): State<Arc<Demo>>, Json(wish): Json<OfReceipt>) -> Result<Json<Value>, Stuck> {
+async fn send(State(demo): State<Arc<Demo>>, Json(wish): Json<Send>) -> Result<Json<Value>, Stuck> {
     let stage = stage(&demo)?;
-    let (receipt, home, abroad) = find(stage, &wish.uid, Location::Active).await?;
-    let work = async {
-        let (home, abroad) = (chain(stage, &home)?, chain(stage, &abroad)?);
-        home.lock(abroad, &receipt.content, home.later(LANE_TIMEOUT).await?).await
-    };
-    let sequence = patient(work).await?;
+    let abroad = stage.chain(&wish.to).ok_or(UNKNOWN_CHAIN)?;
+    let (receipt, home) = find(stage, &wish.uid, Location::Active).await?;
+    let sequence =
+        patient(async { home.lock(abroad, &receipt.content, home.later(LANE_TIMEOUT).await?).await }).await?;
+    let abroad = abroad.name;
     demo.say(
         &format!("A visitor sends a receipt to {abroad}, packet {sequence}"),
         &format!("访客将仓单转往 {abroad}，数据包 {sequence}"),
@@ -113,12 +125,12 @@ async fn send(State(demo): State<Arc<Demo>>, Json(wish): Json<OfReceipt>) -> Res
 
 async fn send_back(State(demo): State<Arc<Demo>>, Json(wish): Json<OfReceipt>) -> Result<Json<Value>, Stuck> {
     let stage = stage(&demo)?;
-    let (receipt, abroad, home) = find(stage, &wish.uid, Location::Live).await?;
-    let work = async {
-        let (home, abroad) = (chain(stage, &home)?, chain(stage, &abroad)?);
-        abroad.send_back(home, &receipt.content, abroad.later(LANE_TIMEOUT).await?).await
-    };
-    let sequence = patient(work).await?;
+    let (receipt, abroad) = find(stage, &wish.uid, Location::Live).await?;
+    let home = stage.receipts.home_of(&receipt).await.and_then(|name| stage.chain(&name));
+    let home = home.ok_or(Stuck::Wrong("uid: expected a receipt whose home is one of the demo's chains"))?;
+    let sequence =
+        patient(async { abroad.send_back(home, &receipt.content, abroad.later(LANE_TIMEOUT).await?).await }).await?;
+    let home = home.name;
     demo.say(
         &format!("A visitor sends a receipt home to {home}, packet {sequence}"),
         &format!("访客将仓单退回 {home}，数据包 {sequence}"),
@@ -128,16 +140,17 @@ async fn send_back(State(demo): State<Arc<Demo>>, Json(wish): Json<OfReceipt>) -
 
 async fn redeem(State(demo): State<Arc<Demo>>, Json(wish): Json<OfReceipt>) -> Result<Json<Value>, Stuck> {
     let stage = stage(&demo)?;
-    let (receipt, home, _) = find(stage, &wish.uid, Location::Active).await?;
+    let (receipt, home) = find(stage, &wish.uid, Location::Active).await?;
     // At home a receipt's key is its uid.
-    patient(async { chain(stage, &home)?.redeem(receipt.content.lineage.uid).await }).await?;
+    patient(home.redeem(receipt.content.lineage.uid)).await?;
+    let home = home.name;
     demo.say(&format!("A visitor redeems a receipt on {home}"), &format!("访客在 {home} 提货注销一张仓单"))?;
     Ok(Json(json!({})))
 }
 
 async fn validator(State(demo): State<Arc<Demo>>, Json(wish): Json<Online>) -> Result<Json<Value>, Stuck> {
     let stage = stage(&demo)?;
-    let chain = stage.chain(&wish.chain).ok_or(Stuck::Wrong("chain: expected one of the demo's two"))?;
+    let chain = stage.chain(&wish.chain).ok_or(UNKNOWN_CHAIN)?;
     chain.set_online(wish.address, wish.online)?;
     let (name, address) = (chain.name, wish.address);
     if wish.online {
@@ -172,23 +185,18 @@ fn stage(demo: &Demo) -> Result<&Stage, Stuck> {
     demo.stage.get().filter(|_| demo.is_ready()).ok_or(Stuck::NotReady)
 }
 
-fn chain<'a>(stage: &'a Stage, name: &str) -> Result<&'a super::stage::Chain, CliError> {
-    stage.chain(name).ok_or_else(|| CliError::No(format!("there is no chain {name}")))
-}
-
-/// A receipt that is somewhere in this way, the chain it is on, and the other one.
-async fn find(stage: &Stage, uid: &str, expected: Location) -> Result<(Followed, String, String), Stuck> {
+/// A receipt that is somewhere in this way, and the chain it is on.
+async fn find<'a>(stage: &'a Stage, uid: &str, expected: Location) -> Result<(Followed, &'a Chain), Stuck> {
     let mut bytes = [0; 32];
     let digits = uid.strip_prefix("0x").unwrap_or(uid);
     hex::decode_to_slice(digits, &mut bytes).map_err(|_| Stuck::Wrong("uid: expected 64 hex digits"))?;
     let found = stage.receipts.find(bytes).await;
-    let found = found.map_err(|source| CliError::Chain { chain: "both".to_owned(), source })?;
+    let found = found.map_err(|source| CliError::Chain { chain: "the demo's".to_owned(), source })?;
     let (receipt, names) = found.ok_or(Stuck::Wrong("uid: expected a receipt of the demo"))?;
     let here = receipt.records.iter().zip(&names).find(|((location, _), _)| *location == expected);
-    let here = here.map(|(_, name)| name.clone()).ok_or(Stuck::Wrong("uid: expected a receipt that is there now"))?;
-    let there = names.iter().find(|name| **name != here).cloned();
-    let there = there.ok_or(Stuck::Wrong("uid: expected a receipt with another chain to go to"))?;
-    Ok((receipt, here, there))
+    let here = here.and_then(|(_, name)| stage.chain(name));
+    let here = here.ok_or(Stuck::Wrong("uid: expected a receipt that is there now"))?;
+    Ok((receipt, here))
 }
 
 async fn patient<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, Stuck> {

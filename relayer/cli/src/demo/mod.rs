@@ -1,4 +1,4 @@
-//! `lighterman demo`: two development chains in this process, and everything else as in production: the same deploying,
+//! `lighterman demo`: three development chains of three kinds in this process, and everything else as in production: the same deploying,
 //! linking, engine and page. Only the levers, by which a visitor makes things happen, exist nowhere else.
 
 mod levers;
@@ -208,6 +208,6 @@ impl fmt::Display for Answer {
         write!(f, ", in flight {}, redeemed {}", supply.in_flight, supply.redeemed)?;
         write!(f, "; escrow {escrow}, outstanding {outstanding}")?;
         wrong.iter().try_for_each(|wrong| write!(f, "\nwrong: {wrong}"))?;
-        f.write_str(if self.ok { "\nthe supply is right on both chains" } else { "\nTHE SUPPLY IS WRONG" })
+        f.write_str(if self.ok { "\nthe supply is right on all chains" } else { "\nTHE SUPPLY IS WRONG" })
     }
 }

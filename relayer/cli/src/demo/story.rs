@@ -1,4 +1,5 @@
-//! The script: a receipt is issued, crosses, comes back and is redeemed; another times out and is refunded; the sum is right.
+//! The script: a receipt is issued, crosses, comes back and is redeemed; others cross the other sides of the triangle; one
+//! times out and is refunded; the sum is right.
 
 use super::{
     Demo,
@@ -23,10 +24,12 @@ pub(super) struct Ending {
 
 /// Plays the script.
 pub(super) async fn play(demo: &Demo, stage: &Stage) -> Result<Ending, CliError> {
-    let [home, abroad] = &stage.chains;
-    let (home_name, abroad_name) = (home.name, abroad.name);
+    let [home, abroad, third] = stage.chains.as_slice() else {
+        return Err(CliError::No("the demo has other than three chains".to_owned()));
+    };
+    let (home_name, abroad_name, third_name) = (home.name, abroad.name, third.name);
 
-    let (first, number) = stage.issue(25_000).await?;
+    let (first, number) = stage.issue(home, 25_000).await?;
     let uid = first.content.lineage.uid;
     demo.say(
         &format!("{number} is issued on {home_name}: 25000 kg of copper"),
@@ -40,13 +43,15 @@ pub(super) async fn play(demo: &Demo, stage: &Stage) -> Result<Ending, CliError>
     reached(stage, uid, abroad, Location::Live).await?;
     let first_minted_millis = demo.millis();
     demo.say(
-        &format!("{number} is minted on {abroad_name}: {home_name}'s seals and state proof were verified there"),
-        &format!("{number} 在 {abroad_name} 铸造：该链已验证 {home_name} 的签封与状态证明"),
+        &format!("{number} is minted on {abroad_name}: {home_name}'s QBFT seals and state proof were verified there"),
+        &format!("{number} 在 {abroad_name} 铸造：该链已验证 {home_name} 的 QBFT 签封与状态证明"),
     )?;
     reached(stage, uid, home, Location::Remote).await?;
     demo.say(
-        &format!("{home_name} has the proven acknowledgement; {number} stays in escrow there"),
-        &format!("{home_name} 已收到经证明的确认；{number} 在该链托管"),
+        &format!(
+            "{home_name} has the acknowledgement, proven by {abroad_name}'s SM2 votes; {number} stays in escrow there"
+        ),
+        &format!("{home_name} 已收到由 {abroad_name} 的 SM2 投票证明的确认；{number} 在该链托管"),
     )?;
 
     abroad.send_back(home, &first.content, abroad.later(LANE_TIMEOUT).await?).await?;
@@ -60,7 +65,23 @@ pub(super) async fn play(demo: &Demo, stage: &Stage) -> Result<Ending, CliError>
     home.redeem(uid).await?;
     demo.say(&format!("{number} is redeemed against the goods"), &format!("{number} 已提货注销"))?;
 
-    let (second, number) = stage.issue(8_000).await?;
+    for (from, to, quantity, what, zh) in [
+        (abroad, third, 12_000, "SM2 votes and an ICS-23 proof", "SM2 投票与 ICS-23 证明"),
+        (third, home, 5_000, "Ed25519 votes and an ICS-23 proof", "Ed25519 投票与 ICS-23 证明"),
+    ] {
+        let (receipt, number) = stage.issue(from, quantity).await?;
+        from.lock(to, &receipt.content, from.later(LANE_TIMEOUT).await?).await?;
+        let uid = receipt.content.lineage.uid;
+        reached(stage, uid, to, Location::Live).await?;
+        reached(stage, uid, from, Location::Remote).await?;
+        let (from, to) = (from.name, to.name);
+        demo.say(
+            &format!("{number}, issued on {from}, is minted on {to}, which verified {what} of {from}"),
+            &format!("{number} 在 {from} 签发，在 {to} 铸造：该链已验证 {from} 的 {zh}"),
+        )?;
+    }
+
+    let (second, number) = stage.issue(home, 8_000).await?;
     let uid = second.content.lineage.uid;
     stage.stop_relayer().await;
     demo.say("The relayer is stopped", "中继已停止")?;
@@ -79,11 +100,15 @@ pub(super) async fn play(demo: &Demo, stage: &Stage) -> Result<Ending, CliError>
         &format!("{number} 已退还：{home_name} 得到 {abroad_name} 从未收到它的证明"),
     )?;
 
-    let supply = stage.receipts.count().await.map_err(|source| CliError::Chain { chain: "both".to_owned(), source })?;
+    let supply = stage
+        .receipts
+        .count()
+        .await
+        .map_err(|source| CliError::Chain { chain: format!("{home_name}, {abroad_name}, {third_name}"), source })?;
     if supply.wrong.is_empty() {
         demo.say(
-            "Counted on both chains: issued = live + in flight + redeemed, escrow = outstanding",
-            "两链清点：签发量 = 有效 + 在途 + 已注销，托管量 = 在外量",
+            "Counted on all chains: issued = live + in flight + redeemed, escrow = outstanding",
+            "三链清点：签发量 = 有效 + 在途 + 已注销，托管量 = 在外量",
         )?;
     }
     Ok(Ending { first_minted_millis, supply })

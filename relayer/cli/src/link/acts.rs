@@ -48,10 +48,10 @@ pub(crate) struct PendingAct {
 
 /// Does what can be done for all of them and returns what is left.
 pub(super) async fn carry_out(end: &End, wanted: Vec<Wanted>, wait: bool) -> Result<Vec<PendingAct>, CliError> {
-    let threshold = end.chain(end.governance.threshold().await)?;
+    let threshold = end.checked(end.governance.threshold().await)?;
     let mut numbers = Vec::new();
     // All are queued before the first is executed, so that their delays run at the same time.
-    let known = end.chain(all_acts(&end.governance).await)?;
+    let known = end.checked(all_acts(&end.governance).await)?;
     for one in &wanted {
         numbers.push(if is_done(end, one).await? { Standing::Done } else { queue(end, one, &known).await? });
     }
@@ -87,10 +87,10 @@ enum Standing {
 async fn is_done(end: &End, wanted: &Wanted) -> Result<bool, CliError> {
     match &wanted.call {
         GovernedCall::AdmitCustodian { custodian, account } => {
-            Ok(end.chain(end.receipts.custodian(*custodian).await)? == *account)
+            Ok(end.checked(end.receipts.custodian(*custodian).await)? == *account)
         }
         GovernedCall::AllowLane { client, counterparty_ref } => {
-            let (number, found) = end.chain(end.receipts.lane(client).await)?;
+            let (number, found) = end.checked(end.receipts.lane(client).await)?;
             if number > 0 && found != *counterparty_ref {
                 let hex = |bytes: &[u8; 32]| alloy_primitives::B256::from(*bytes).to_string();
                 return Err(end.other("lane", hex(counterparty_ref), hex(&found)));
@@ -123,8 +123,8 @@ async fn queue(end: &End, wanted: &Wanted, known: &[Act]) -> Result<Standing, Cl
         (None, Some(member)) => {
             let what = format!("{}: proposing to {}", end.name, wanted.what);
             let proposing = end.governance.propose(member, wanted.target, data);
-            let id = end.chain(step(what, proposing).await)?;
-            end.chain(end.governance.act(id).await)?
+            let id = end.checked(step(what, proposing).await)?;
+            end.checked(end.governance.act(id).await)?
         }
     };
     approve(end, &act).await?;
@@ -144,9 +144,9 @@ async fn approve(end: &End, act: &Act) -> Result<(), CliError> {
             Ok(_) => tell(format_args!("  {}: act {} approved by {}", end.name, act.id, member.address())),
             // Approved by that member before; were it anything else, the act would show it by staying proposed.
             Err(error) if error.kind() == AdapterErrorKind::RefusedByChain => {}
-            Err(error) => return end.chain(Err(error)),
+            Err(error) => return end.checked(Err(error)),
         }
-        state = end.chain(end.governance.act(act.id).await)?.state;
+        state = end.checked(end.governance.act(act.id).await)?.state;
     }
     Ok(())
 }
@@ -155,12 +155,12 @@ async fn approve(end: &End, act: &Act) -> Result<(), CliError> {
 async fn execute(end: &End, wanted: &Wanted, id: u64, wait: bool) -> Result<Option<Act>, CliError> {
     let mut told = false;
     loop {
-        let act = end.chain(end.governance.act(id).await)?;
+        let act = end.checked(end.governance.act(id).await)?;
         match act.state {
             ActState::Executed => return Ok(None),
             ActState::Due => {
                 let what = format!("{}: executing act {id}, {}", end.name, wanted.what);
-                end.chain(step(what, end.governance.execute(&end.account, id)).await)?;
+                end.checked(step(what, end.governance.execute(&end.account, id)).await)?;
                 return Ok(None);
             }
             ActState::Queued => {

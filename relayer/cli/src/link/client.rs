@@ -1,17 +1,17 @@
 //! The client at one end of a path.
 
-use super::{Confirm, End, store_prefix};
+use super::{Confirm, End};
 use crate::{
-    deploy::has_code,
     error::CliError,
     output::{step, tell},
-    record::{ClientRecord, Made},
+    record::{ClientMade, ClientRecord},
+    registry::store_prefix,
+    rules::Misfit,
 };
-use adapter::{ChainReader as _, HostedClient, Prover as _};
-use adapter_evm::qbft_client_code_hash;
+use adapter::{ChainReader as _, HostedClient};
+use adapter_evm::Difference;
 use alloy_primitives::{Address, B256};
-use light_client::{Codec as _, Status};
-use light_client_qbft::{ClientState, Parameters};
+use light_client::{ClientType, Status};
 
 /// Sees to it that a client of `followed` is on `host`; returns the contract that is yet to be named in the Router.
 pub(super) async fn ensure(
@@ -24,44 +24,50 @@ pub(super) async fn ensure(
         check_hosted(host, followed).await?;
         return Ok(None);
     }
+    let prover = followed.checked(followed.chain.prover(&followed.rules()?, &host.config))?;
     if let Some(known) = record.as_ref()
-        && is_as_recorded(host, followed, known).await?
+        && is_as_recorded(host, followed, prover.client_type(), known).await?
     {
-        return Ok(Some(known.verifier.address));
+        return Ok(known.made.contract);
     }
-    let prover = followed.chain(followed.evm.prover(followed.client_params()?))?;
     let what = format!("{}: reading its latest header and the Router's account", followed.name);
-    let bootstrap = followed.chain(step(what, prover.bootstrap(None)).await)?;
+    let bootstrap = followed.checked(step(what, prover.bootstrap(None)).await)?;
     if !confirm(&followed.name, &bootstrap)? {
         let question = format!("what {} shall trust of {} was not confirmed", host.name, followed.name);
         return Err(CliError::No(format!("{question}; nothing was done (--yes confirms)")));
     }
     let what = format!("{}: deploying the client of {}", host.name, followed.name);
-    let deployed = host.chain(step(what, host.account.deploy_qbft_client(&bootstrap.trusted)).await)?;
-    let verifier = Made {
-        address: deployed.address,
+    let deployed =
+        host.checked(step(what, host.account.deploy_client(prover.client_type(), &bootstrap.trusted)).await)?;
+    let made = ClientMade {
+        contract: Some(deployed.address),
+        client: None,
         height: deployed.receipt.height.number(),
         transaction: B256::from(deployed.receipt.hash.0),
     };
-    let known = ClientRecord::new(verifier, &bootstrap);
-    if !is_as_recorded(host, followed, &known).await? {
-        let expected = format!("at {} the code of a client with these parameters", verifier.address);
-        return Err(host.other("client", expected, "other code".to_owned()));
+    let checking = host.evm.client_difference(prover.client_type(), deployed.address, &bootstrap.trusted);
+    if let Some(Difference { what, expected, found }) = host.checked(checking.await)? {
+        return Err(host.other(what, expected, found));
     }
-    *record = Some(known);
-    Ok(Some(verifier.address))
+    *record = Some(ClientRecord::new(made, &bootstrap));
+    Ok(Some(deployed.address))
 }
 
 /// Whether the contract noted before is there, and is a client that demands what it should.
-async fn is_as_recorded(host: &End, followed: &End, known: &ClientRecord) -> Result<bool, CliError> {
-    let Some((trusted, _)) = known.trusted() else { return Ok(false) };
-    let Ok(state) = ClientState::decode(&trusted.client) else { return Ok(false) };
-    if *state.parameters() != parameters(followed)? {
+async fn is_as_recorded(
+    host: &End,
+    followed: &End,
+    client_type: &ClientType,
+    known: &ClientRecord,
+) -> Result<bool, CliError> {
+    let (Some((trusted, _)), Some(contract)) = (known.trusted(&followed.config), known.made.contract) else {
+        return Ok(false);
+    };
+    if followed.rules()?.check(&trusted.client).is_err() {
         tell(format_args!("  {}: the parameters of {} have changed: a new client is needed", host.name, followed.name));
         return Ok(false);
     }
-    let found = host.chain(host.evm.code_hash(known.verifier.address).await)?;
-    Ok(has_code(found) && found == host.chain(qbft_client_code_hash(&trusted))?)
+    Ok(host.checked(host.evm.client_difference(client_type, contract, &trusted).await)?.is_none())
 }
 
 /// Checks that the client in the Router is one of `followed`, for this path, and can be used.
@@ -75,20 +81,15 @@ pub(super) async fn check_hosted(host: &End, followed: &End) -> Result<(), CliEr
         let found = format!("{} {advice}", client.counterparty);
         return wrong("client's counterparty", followed.client.to_string(), found);
     }
-    if client.counterparty_prefix != store_prefix() {
+    if client.counterparty_prefix != store_prefix(&followed.config) {
         return wrong(
             "client's counterparty prefix",
             "one empty element".to_owned(),
             format!("{:?}", client.counterparty_prefix),
         );
     }
-    let expected = parameters(followed)?;
-    match ClientState::decode(&client.client) {
-        Ok(state) if *state.parameters() == expected => {}
-        Ok(state) => {
-            return wrong("client's parameters", format!("{expected:?}"), format!("{:?} {advice}", state.parameters()));
-        }
-        Err(error) => return wrong("client's state", "one that decodes".to_owned(), error.to_string()),
+    if let Err(Misfit { expected, found }) = followed.rules()?.check(&client.client) {
+        return wrong("client's parameters", expected, format!("{found} {advice}"));
     }
     match client.status {
         Status::Active => Ok(()),
@@ -102,17 +103,5 @@ pub(super) async fn check_hosted(host: &End, followed: &End) -> Result<(), CliEr
 }
 
 async fn hosted(host: &End) -> Result<Option<HostedClient>, CliError> {
-    Ok(host.chain(host.reader.client(&host.client).await)?.value)
-}
-
-fn parameters(followed: &End) -> Result<Parameters, CliError> {
-    let params = followed.client_params()?;
-    Ok(Parameters {
-        kind: followed.config.consensus.kind.kind(),
-        trust_level: params.trust_level,
-        router: light_client_crypto::Address::new(followed.contracts.router.into_array()),
-        router_code_hash: followed.router_hash()?,
-        trusting_period_seconds: params.trusting_period_seconds,
-        clock_drift_seconds: params.clock_drift_seconds,
-    })
+    Ok(host.checked(host.reader.client(&host.client).await)?.value)
 }

@@ -3,27 +3,26 @@
 
 mod acts;
 mod client;
+pub(crate) mod ibc;
 mod quorum;
 
 pub(crate) use acts::PendingAct;
 
 use crate::{
-    config::{AccountName, ChainConfig, Config, ConfigError, ConsensusKind, Contracts, PathEnd, TrustLevel},
+    config::{AccountName, ChainConfig, Config, Contracts, EvmSettings, PathEnd},
     deploy::expected_code,
     error::CliError,
     keys::Keys,
     output::{step, tell},
     record::{self, LinkRecord},
-    registry,
+    registry::{self, Connected, store_prefix},
+    rules::ClientRules,
 };
 use acts::Wanted;
 use adapter::{AdapterError, Bootstrap};
-use adapter_evm::{
-    ClientParams, EvmAccount, EvmChain, EvmReader, Governance, GovernedCall, chain_ref, receipts::Receipts,
-    router_code_hash,
-};
+use adapter_evm::{EvmAccount, EvmChain, EvmReader, Governance, GovernedCall, receipts::Receipts};
 use alloy_primitives::{Address, B256};
-use light_client::{ClientId, CodeHash};
+use light_client::ClientId;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -46,8 +45,10 @@ pub(crate) struct Link {
 pub(crate) struct End {
     pub(crate) name: String,
     config: ChainConfig,
+    settings: EvmSettings,
     contracts: Contracts,
     client: ClientId,
+    chain: Connected,
     evm: EvmChain,
     reader: EvmReader,
     receipts: Receipts,
@@ -82,19 +83,17 @@ impl End {
     /// Connects to the chain and opens the keys.
     pub(crate) async fn connect(config: &Config, keys: &Keys<'_>, end: &PathEnd) -> Result<Self, CliError> {
         let chain = config.chain(&end.chain)?;
-        let Some(contracts) = chain.contracts else {
-            let advice = format!("the contracts' addresses (run `lighterman deploy {}` first)", chain.name);
-            return Err(ConfigError::one(&chain.file, "contracts", advice, "none").into());
-        };
-        let custodians = chain.custodians.iter().map(|(id, account)| Ok((*id, keys.account(account)?)));
+        let (settings, contracts) = chain.deployed()?;
+        let custodians = settings.custodians.iter().map(|(id, account)| Ok((*id, keys.account(account)?)));
         let custodians = custodians.collect::<Result<_, CliError>>()?;
         let connecting = registry::connect(chain, vec![end.client.clone()]);
-        let evm = step(format!("{}: asking {} endpoints", chain.name, chain.endpoints.len()), connecting).await?;
+        let connected = step(format!("{}: asking {} endpoints", chain.name, chain.endpoints.len()), connecting).await?;
+        let evm = connected.evm().cloned().ok_or_else(|| chain.wrong_kind())?;
         let name = chain.name.clone();
         let failed = |source| CliError::Chain { chain: name.clone(), source };
         let reader = evm.reader().map_err(failed)?;
         let mut members = Vec::new();
-        for member in &chain.governance.members {
+        for member in &settings.governance.members {
             let key = match member {
                 AccountName::Key(name) => Some(name.clone()),
                 AccountName::Address(address) => keys.name_of(*address),
@@ -111,6 +110,8 @@ impl End {
             governance: evm.governance(contracts.governance),
             account: evm.account(keys.open(&chain.signer)?),
             config: chain.clone(),
+            settings: settings.clone(),
+            chain: connected,
             evm,
             reader,
             members,
@@ -119,62 +120,43 @@ impl End {
     }
 
     /// What a client of this chain demands.
-    fn client_params(&self) -> Result<ClientParams, CliError> {
-        client_params(&self.config, &self.contracts)
+    fn rules(&self) -> Result<ClientRules, CliError> {
+        ClientRules::of(&self.config)
     }
 
     /// What receipts call this chain.
     fn chain_ref(&self) -> B256 {
-        B256::from(chain_ref(self.config.chain_id, self.contracts.genesis_hash.0))
+        B256::from(self.evm.config().chain_ref(self.contracts.genesis_hash.0))
     }
 
     /// Checks that the chain is the one that was deployed on, and that its contracts are what they should be.
     async fn check(&self) -> Result<(), CliError> {
-        let genesis = self.chain(self.evm.genesis_hash().await)?;
+        let genesis = self.checked(self.evm.genesis_hash().await)?;
         if *genesis.as_bytes() != self.contracts.genesis_hash.0 {
             let expected = self.contracts.genesis_hash.to_string();
             return Err(self.other("genesis hash", expected, format!("{genesis}: this is another chain")));
         }
-        for (what, address, expected) in self.chain(expected_code(&self.config, &self.contracts))? {
-            let found = self.chain(self.evm.code_hash(address).await)?;
+        for (what, address, expected) in self.checked(expected_code(&self.evm, &self.settings, &self.contracts))? {
+            let found = self.checked(self.evm.code_hash(address).await)?;
             if found != expected {
                 let expected = format!("code at {address} that hashes to {expected}, as of its published artefact");
                 return Err(self.other(what, expected, found.to_string()));
             }
         }
-        let home = self.chain(self.receipts.home_ref().await)?;
+        let home = self.checked(self.receipts.home_ref().await)?;
         if home != self.chain_ref().0 {
             return Err(self.other("ledger's homeRef", self.chain_ref().to_string(), B256::from(home).to_string()));
         }
         Ok(())
     }
 
-    fn router_hash(&self) -> Result<CodeHash, CliError> {
-        self.chain(router_code_hash(self.config.chain_id, self.contracts.governance))
-    }
-
-    fn chain<T>(&self, result: Result<T, AdapterError>) -> Result<T, CliError> {
+    fn checked<T>(&self, result: Result<T, AdapterError>) -> Result<T, CliError> {
         result.map_err(|source| CliError::Chain { chain: self.name.clone(), source })
     }
 
     fn other(&self, what: &'static str, expected: String, found: String) -> CliError {
         CliError::Deployment { chain: self.name.clone(), what, expected, found }
     }
-}
-
-/// What a client of this chain demands.
-pub(crate) fn client_params(chain: &ChainConfig, contracts: &Contracts) -> Result<ClientParams, CliError> {
-    let code_hash = router_code_hash(chain.chain_id, contracts.governance)
-        .map_err(|source| CliError::Chain { chain: chain.name.clone(), source })?;
-    Ok(ClientParams {
-        trust_level: match chain.consensus.trust_level {
-            TrustLevel::Strict => adapter_evm::TrustLevel::Strict,
-            TrustLevel::OneThird => adapter_evm::TrustLevel::OneThird,
-        },
-        code_hash: Some(code_hash),
-        trusting_period_seconds: chain.consensus.trusting_period.as_secs(),
-        clock_drift_seconds: chain.consensus.clock_drift.as_secs(),
-    })
 }
 
 impl Link {
@@ -230,11 +212,11 @@ fn wanted(host: &End, followed: &End, verifier: Option<Address>) -> Vec<Wanted> 
                 id: host.client.clone(),
                 verifier,
                 counterparty: followed.client.clone(),
-                prefix: store_prefix(),
+                prefix: store_prefix(&followed.config),
             },
         });
     }
-    let port = &host.config.port;
+    let port = &host.settings.port;
     wanted.push(Wanted {
         what: format!("bind port {port} to the bridge"),
         target: router,
@@ -260,11 +242,6 @@ fn wanted(host: &End, followed: &End, verifier: Option<Address>) -> Vec<Wanted> 
     wanted
 }
 
-/// The prefix of a Router's store: one empty element.
-pub(crate) fn store_prefix() -> Vec<Vec<u8>> {
-    vec![Vec::new()]
-}
-
 /// A warehouse's id as text where it is one.
 pub(crate) fn custodian_name(id: &B256) -> String {
     let end = id.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -273,14 +250,4 @@ pub(crate) fn custodian_name(id: &B256) -> String {
         return text.escape_ascii().to_string();
     }
     id.to_string()
-}
-
-impl ConsensusKind {
-    /// The light client's own name of it.
-    pub(crate) fn kind(self) -> light_client_qbft::Kind {
-        match self {
-            Self::Qbft => light_client_qbft::Kind::Qbft,
-            Self::Ibft2 => light_client_qbft::Kind::Ibft2,
-        }
-    }
 }

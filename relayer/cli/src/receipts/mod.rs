@@ -8,7 +8,7 @@ pub(crate) use supply::{Supply, SupplyCheck};
 use crate::relay::RelayChain;
 use adapter::{AdapterError, ChainReader as _};
 use adapter_evm::{
-    EvmReader, chain_ref,
+    EvmReader,
     receipts::{Content, Location, Receipts},
 };
 use async_trait::async_trait;
@@ -75,7 +75,8 @@ struct Shown {
     uid: String,
     label: Option<String>,
     home: String,
-    away: Option<String>,
+    /// Where it can be sent from its home.
+    away: Vec<String>,
     quantity: String,
     unit: String,
     live_on: Option<String>,
@@ -103,14 +104,15 @@ impl ReceiptsView {
 
     /// Follows this chain's ledger too.
     pub(crate) async fn add(&self, chain: &RelayChain) {
-        let Ok(reader) = chain.evm.reader() else { return };
+        let Some((evm, contracts)) = chain.evm() else { return };
+        let Ok(reader) = evm.reader() else { return };
         self.state.lock().await.sides.push(Side {
             name: chain.config.name.clone(),
-            chain_ref: chain_ref(chain.config.chain_id, chain.contracts.genesis_hash.0),
-            clients: chain.evm.config().clients.clone(),
-            receipts: chain.evm.receipts(chain.contracts.ledger, chain.contracts.bridge),
+            chain_ref: evm.config().chain_ref(contracts.genesis_hash.0),
+            clients: evm.config().clients.clone(),
+            receipts: evm.receipts(contracts.ledger, contracts.bridge),
             reader,
-            next_height: chain.contracts.height,
+            next_height: contracts.height,
         });
     }
 
@@ -128,6 +130,13 @@ impl ReceiptsView {
         state.refresh().await?;
         let names = state.sides.iter().map(|side| side.name.clone()).collect();
         Ok(state.followed.iter().find(|one| one.content.lineage.uid == uid).map(|one| (one.clone(), names)))
+    }
+
+    /// The name of the chain that a receipt is at home on.
+    pub(crate) async fn home_of(&self, receipt: &Followed) -> Option<String> {
+        let state = self.state.lock().await;
+        let home = state.sides.iter().find(|side| side.chain_ref == receipt.content.lineage.home_ref);
+        home.map(|side| side.name.clone())
     }
 
     /// Counts all receipts followed, and compares the escrow of every lane with what is out.
@@ -212,7 +221,12 @@ impl State {
             uid: format!("0x{}", hex::encode(lineage.uid)),
             label: self.labels.get(&lineage.uid).cloned(),
             home: home.map_or_else(|| "?".to_owned(), |side| side.name.clone()),
-            away: self.sides.iter().find(|side| side.chain_ref != lineage.home_ref).map(|side| side.name.clone()),
+            away: self
+                .sides
+                .iter()
+                .filter(|side| side.chain_ref != lineage.home_ref)
+                .map(|side| side.name.clone())
+                .collect(),
             quantity: followed.quantity.to_string(),
             unit: String::from_utf8_lossy(&followed.content.facts.unit).trim_end_matches('\0').to_owned(),
             live_on: live.map(|(side, _)| side.name.clone()),

@@ -5,7 +5,7 @@
       "receipts": "Warehouse receipts", "receipt": "Receipt", "quantity": "Quantity", "live-on": "Live on", "records": "As each chain says",
       "acts": "Acts", "no-receipts": "No receipts yet.", "on-the-way": "on the way", "redeemed-place": "nowhere: redeemed",
       "supply-issued": "issued", "supply-live": "live on {chain}", "supply-flight": "on the way", "supply-redeemed": "redeemed",
-      "supply-ok": "the sum is right on both chains", "supply-bad": "THE SUM IS WRONG", "supply-moving": "counting while receipts move…",
+      "supply-ok": "the sum is right on all chains", "supply-bad": "THE SUM IS WRONG", "supply-moving": "counting while receipts move…",
       "loc-none": "not known", "loc-active": "active", "loc-lock-pending": "leaving", "loc-remote": "abroad", "loc-live": "live",
       "loc-return-pending": "returning", "loc-gone": "returned", "loc-redeemed": "redeemed", "home": "home"
     },
@@ -13,7 +13,7 @@
       "receipts": "仓单", "receipt": "仓单", "quantity": "数量", "live-on": "有效所在链", "records": "各链记录",
       "acts": "操作", "no-receipts": "还没有仓单。", "on-the-way": "在途", "redeemed-place": "已提货注销",
       "supply-issued": "已签发", "supply-live": "{chain} 有效", "supply-flight": "在途", "supply-redeemed": "已注销",
-      "supply-ok": "两链总量相符", "supply-bad": "总量不符！", "supply-moving": "仓单移动中，正在清点…",
+      "supply-ok": "各链总量相符", "supply-bad": "总量不符！", "supply-moving": "仓单移动中，正在清点…",
       "loc-none": "无记录", "loc-active": "有效", "loc-lock-pending": "转出中", "loc-remote": "在他链", "loc-live": "有效",
       "loc-return-pending": "退回中", "loc-gone": "已退回", "loc-redeemed": "已注销", "home": "签发链"
     }

@@ -1,0 +1,187 @@
+//! Links two chains of ibc-go: on each a client of the other, made by this relayer's account, and the two named to each
+//! other. The chains choose the clients' ids.
+
+use super::{Confirm, EndReport, LinkReport};
+use crate::{
+    config::{ChainConfig, ChainSettings, Config, PathEnd, edit},
+    error::CliError,
+    keys::Keys,
+    output::{step, tell},
+    record::{self, ClientMade, ClientRecord, LinkRecord},
+    registry::{self, Connected, store_prefix},
+    rules::{ClientRules, Misfit},
+};
+use adapter::{AdapterError, AdapterErrorKind, ChainReader as _, HostedClient};
+use adapter_cosmos::{CosmosAccount, CosmosReader};
+use alloy_primitives::B256;
+use light_client::{ClientId, Status};
+use std::path::Path;
+
+/// One end: a chain, and the client on it that follows the other end.
+pub(crate) struct IbcEnd {
+    name: String,
+    config: ChainConfig,
+    client: ClientId,
+    chain: Connected,
+    reader: CosmosReader,
+    account: CosmosAccount,
+}
+
+impl IbcEnd {
+    /// Connects to the chain and opens the key.
+    pub(crate) async fn connect(config: &Config, keys: &Keys<'_>, end: &PathEnd) -> Result<Self, CliError> {
+        let chain = config.chain(&end.chain)?;
+        let ChainSettings::Cosmos(settings) = &chain.settings else { return Err(chain.wrong_kind().into()) };
+        let key = keys.open_account(&chain.signer, settings.key_type)?;
+        let connecting = registry::connect_cosmos(chain, settings);
+        let cosmos = step(format!("{}: asking {} endpoints", chain.name, chain.endpoints.len()), connecting).await?;
+        let failed = |source| CliError::Chain { chain: chain.name.clone(), source };
+        Ok(Self {
+            name: chain.name.clone(),
+            config: chain.clone(),
+            client: end.client.clone(),
+            reader: cosmos.reader(),
+            account: cosmos.account(key).map_err(failed)?,
+            chain: Connected::Cosmos(cosmos),
+        })
+    }
+
+    fn checked<T>(&self, result: Result<T, AdapterError>) -> Result<T, CliError> {
+        result.map_err(|source| CliError::Chain { chain: self.name.clone(), source })
+    }
+
+    /// The client as the chain has it; that no counterparty is registered with it yet is said apart.
+    async fn hosted(&self) -> Result<Hosted, CliError> {
+        match self.reader.client(&self.client).await.map(|at| at.value) {
+            Ok(Some(client)) => Ok(Hosted::Linked(Box::new(client))),
+            Ok(None) => Ok(Hosted::None),
+            // It is there, and nobody has said what it is called at the other end.
+            Err(error) if error.kind() == AdapterErrorKind::Config => Ok(Hosted::Unlinked),
+            Err(error) => self.checked(Err(error)),
+        }
+    }
+}
+
+enum Hosted {
+    None,
+    Unlinked,
+    Linked(Box<HostedClient>),
+}
+
+/// Does everything; running it again goes on where it stopped. The ids that the chains choose are written into the path's
+/// file.
+///
+/// # Errors
+/// Whatever keeps the path from being linked.
+pub(crate) async fn run(
+    mut ends: [IbcEnd; 2],
+    record_file: &Path,
+    path_file: &Path,
+    confirm: Confirm<'_>,
+) -> Result<LinkReport, CliError> {
+    let mut record: LinkRecord = record::read(record_file)?.unwrap_or_default();
+    for side in [0, 1] {
+        let [a, b] = &mut ends;
+        let (host, followed, known, name) =
+            if side == 0 { (a, b, &mut record.a, "a") } else { (b, a, &mut record.b, "b") };
+        let configured = host.client.clone();
+        ensure(host, followed, known, confirm).await?;
+        record::write(record_file, &record)?;
+        if host.client != configured {
+            edit::write_client(path_file, name, &host.client)?;
+            tell(format_args!(
+                "  {}: the chain calls the client {}; written into the path's file",
+                host.name, host.client
+            ));
+        }
+    }
+    let [a, b] = &ends;
+    for (host, followed) in [(a, b), (b, a)] {
+        if matches!(host.hosted().await?, Hosted::Unlinked) {
+            let what = format!("{}: naming {} to client {}", host.name, followed.client, host.client);
+            let prefix = store_prefix(&followed.config);
+            let registering = host.account.register_counterparty(&host.client, &followed.client, &prefix);
+            host.checked(step(what, registering).await)?;
+        }
+    }
+    for (host, followed) in [(a, b), (b, a)] {
+        check_hosted(host, followed).await?;
+        tell(format_args!("  {}: client {} of {} is active", host.name, host.client, followed.name));
+    }
+    let report = |host: &IbcEnd, followed: &IbcEnd| EndReport {
+        chain: host.name.clone(),
+        client: host.client.clone(),
+        follows: followed.name.clone(),
+        pending: Vec::new(),
+    };
+    Ok(LinkReport { linked: true, ends: [report(a, b), report(b, a)] })
+}
+
+/// Sees to it that a client of `followed` is on `host`, made by this account or linked already.
+async fn ensure(
+    host: &mut IbcEnd,
+    followed: &IbcEnd,
+    record: &mut Option<ClientRecord>,
+    confirm: Confirm<'_>,
+) -> Result<(), CliError> {
+    if let Some(client) = record.as_ref().and_then(|known| known.made.client.clone()) {
+        host.client = client;
+        if !matches!(host.hosted().await?, Hosted::None) {
+            return Ok(());
+        }
+        tell(format_args!("  {}: client {} is not there any more: a new one is needed", host.name, host.client));
+    } else if let Hosted::Linked(client) = host.hosted().await?
+        && client.counterparty == followed.client
+        && ClientRules::of(&followed.config)?.check(&client.client).is_ok()
+    {
+        return Ok(());
+    }
+    let rules = ClientRules::of(&followed.config)?;
+    let prover = followed.checked(followed.chain.prover(&rules, &host.config))?;
+    let what = format!("{}: reading its latest header", followed.name);
+    let bootstrap = followed.checked(step(what, prover.bootstrap(None)).await)?;
+    if !confirm(&followed.name, &bootstrap)? {
+        let question = format!("what {} shall trust of {} was not confirmed", host.name, followed.name);
+        return Err(CliError::No(format!("{question}; nothing was done (--yes confirms)")));
+    }
+    // ibc-go asks for the unbonding period of the chain followed, and for no more of it than that it is the longer one.
+    let period = followed.config.consensus.trusting_period.as_secs();
+    let unbonding = period.saturating_add(period.div_ceil(2));
+    let what = format!("{}: making the client of {}", host.name, followed.name);
+    let (client, receipt) =
+        host.checked(step(what, host.account.create_client(&bootstrap.trusted, unbonding)).await)?;
+    let made = ClientMade {
+        contract: None,
+        client: Some(client.clone()),
+        height: receipt.height.number(),
+        transaction: B256::from(receipt.hash.0),
+    };
+    *record = Some(ClientRecord::new(made, &bootstrap));
+    host.client = client;
+    Ok(())
+}
+
+/// Checks that the client is one of `followed`, for this path, and can be used.
+async fn check_hosted(host: &IbcEnd, followed: &IbcEnd) -> Result<(), CliError> {
+    let wrong = |what, expected: String, found: String| {
+        Err(CliError::Deployment { chain: host.name.clone(), what, expected, found })
+    };
+    let Hosted::Linked(client) = host.hosted().await? else {
+        return wrong("client", format!("{} with its counterparty", host.client), "none".to_owned());
+    };
+    if client.counterparty != followed.client {
+        return wrong("client's counterparty", followed.client.to_string(), client.counterparty.to_string());
+    }
+    let prefix = store_prefix(&followed.config);
+    if client.counterparty_prefix != prefix {
+        let found = format!("{:?}", client.counterparty_prefix);
+        return wrong("client's counterparty prefix", format!("{prefix:?}"), found);
+    }
+    if let Err(Misfit { expected, found }) = ClientRules::of(&followed.config)?.check(&client.client) {
+        return wrong("client's parameters", expected, found);
+    }
+    match client.status {
+        Status::Active => Ok(()),
+        status => wrong("client's status", "active".to_owned(), status.to_string()),
+    }
+}
