@@ -231,6 +231,11 @@ fn answers_have_the_form_of_cometbft() {
     assert_eq!(block["block_id"], next["signed_header"]["commit"]["block_id"]);
     assert_eq!(next["signed_header"]["header"]["last_block_id"], votes["block_id"]);
 
+    // What upstream's clients read.
+    serde_json::from_value::<tendermint::Block>(block["block"].clone()).expect("a block");
+    serde_json::from_value::<tendermint::block::signed_header::SignedHeader>(commit["signed_header"].clone())
+        .expect("a signed header");
+
     let validators = ask(&rpc, "validators", json!({"height": "3"}));
     assert_eq!(
         (&validators["count"], &validators["total"], &validators["block_height"]),
@@ -246,6 +251,7 @@ fn answers_have_the_form_of_cometbft() {
     assert_eq!(status["sync_info"]["earliest_block_height"], "1");
     assert_eq!(status["sync_info"]["latest_block_hash"], hex::encode_upper(chain.hash(5).expect("sealed")));
     assert_eq!(status["sync_info"]["catching_up"], false);
+    serde_json::from_value::<tendermint::node::Info>(status["node_info"].clone()).expect("a node");
     assert_eq!(ask(&rpc, "health", json!({})), json!({}));
     assert_eq!(ask(&rpc, "abci_info", json!({}))["response"]["last_block_height"], "5");
 

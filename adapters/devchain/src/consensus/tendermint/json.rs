@@ -41,13 +41,23 @@ pub(crate) fn validators(set: &ValidatorSet) -> Vec<Value> {
         .collect()
 }
 
+/// CometBFT shows no signature as null, upstream as an empty one.
+fn show_absences(commit: &mut Value) {
+    let votes = commit["signatures"].as_array_mut().into_iter().flatten();
+    for signature in votes.filter_map(|vote| vote.get_mut("signature")).filter(|signature| *signature == "") {
+        *signature = Value::Null;
+    }
+}
+
 impl Certified {
     pub(crate) fn header(&self) -> Value {
         json!(self.header)
     }
 
     pub(crate) fn signed_header(&self) -> Value {
-        json!({"header": self.header, "commit": self.commit})
+        let mut commit = json!(self.commit);
+        show_absences(&mut commit);
+        json!({"header": self.header, "commit": commit})
     }
 
     /// The block that has this header, the contents being those of `block`, which follows `parent`.
@@ -59,6 +69,9 @@ impl Certified {
             if let Some(list) = shown.pointer_mut(list).filter(|list| list.is_null()) {
                 *list = json!([]);
             }
+        }
+        if let Some(commit) = shown.pointer_mut("/last_commit") {
+            show_absences(commit);
         }
         json!({"block_id": self.id, "block": shown})
     }
