@@ -279,6 +279,14 @@ impl CosmosReader {
     }
 }
 
+/// A client of some id, as the chain has it.
+enum Found {
+    None,
+    /// Nobody has said yet what it is called at the other end.
+    Unregistered,
+    Client(Box<HostedClient>),
+}
+
 #[async_trait]
 impl ChainReader for CosmosReader {
     fn chain_id(&self) -> &ChainId {
@@ -387,13 +395,10 @@ impl ChainReader for CosmosReader {
     async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError> {
         let work = |node: Node| async move {
             let (height, client) = self.read_client(&node, id).await?;
-            let Some(client) = client else { return Ok(At { height: self.chain.height(height), value: None }) };
+            let height = self.chain.height(height);
+            let Some(client) = client else { return Ok(At { height, value: Found::None }) };
             let Some((counterparty, counterparty_prefix)) = client.counterparty else {
-                return Err(AdapterError::Config {
-                    key: "client",
-                    expected: format!("a registered counterparty of {id}"),
-                    found: "none".to_owned(),
-                });
+                return Ok(At { height, value: Found::Unregistered });
             };
             let now = node.head(client.height).await?.time;
             let status = client.hosted.status(client.consensus.as_ref(), now);
@@ -401,7 +406,7 @@ impl ChainReader for CosmosReader {
                 let expected = format!("a state at the latest height {}", client.hosted.latest_height);
                 return Err(wrong(&node, "consensus state", &expected, &"none"));
             };
-            let value = Some(HostedClient {
+            let value = Found::Client(Box::new(HostedClient {
                 status,
                 latest_height: client.hosted.latest_height,
                 latest_time: consensus.time,
@@ -409,10 +414,20 @@ impl ChainReader for CosmosReader {
                 consensus: consensus.encode(),
                 counterparty,
                 counterparty_prefix,
-            });
-            Ok(At { height: self.chain.height(height), value })
+            }));
+            Ok(At { height, value })
         };
-        self.chain.rpc.attempt_by_turns(work).await
+        let At { height, value } = self.chain.rpc.attempt_by_turns(work).await?;
+        match value {
+            Found::None => Ok(At { height, value: None }),
+            Found::Client(client) => Ok(At { height, value: Some(*client) }),
+            // No node is to blame for it.
+            Found::Unregistered => Err(AdapterError::Config {
+                key: "client",
+                expected: format!("a registered counterparty of {id}"),
+                found: "none".to_owned(),
+            }),
+        }
     }
 
     async fn consensus_state(&self, id: &ClientId, height: Height) -> Result<At<Option<Vec<u8>>>, AdapterError> {

@@ -1,8 +1,8 @@
 (() => {
-  const { t, el, rows, code, on, addTexts } = lighterman;
+  const { t, el, rows, on, addTexts } = lighterman;
   addTexts({
     en: {
-      "demo": "Try it", "demo-issue": "Issue a receipt", "demo-quantity": "Quantity (kg)", "demo-where": "on", "demo-power": "power {power},", "demo-send": "Send to {chain}", "demo-return": "Return",
+      "demo": "Try it", "demo-issue": "Issue a receipt", "demo-quantity": "Quantity (kg)", "demo-where": "on", "demo-power": "power {power}, ", "demo-send": "Send to {chain}", "demo-return": "Return",
       "demo-redeem": "Redeem", "demo-stop": "Stop", "demo-start": "Start", "demo-stop-relayer": "Stop the relayer", "demo-start-relayer": "Start the relayer",
       "demo-story": "What happened so far", "demo-validators": "Validators of {chain}", "demo-online": "sealing", "demo-offline": "stopped",
       "demo-done": "Done: {what}", "demo-refused": "Refused: {why}", "demo-working": "{what}…", "demo-preparing": "The chains are being prepared…",
@@ -75,7 +75,7 @@
         const label = t(online ? "demo-stop" : "demo-start");
         const one = button(label, "/demo/validator", { chain, address, online: !online });
         one.setAttribute("aria-label", `${label}: ${name}, ${chain}`);
-        return el("li", {}, el("span", { class: `dot ${online ? "good" : "bad"}`, "aria-hidden": "true" }), `${name} `, code(address), " ", t("demo-power", { power }), " ", t(online ? "demo-online" : "demo-offline"), one);
+        return el("li", { title: address }, el("span", { class: `dot ${online ? "good" : "bad"}`, "aria-hidden": "true" }), `${name}, `, power > 1 ? t("demo-power", { power }) : "", t(online ? "demo-online" : "demo-offline"), one);
       }))));
     const zh = document.documentElement.lang.startsWith("zh");
     rows(document.getElementById("story"), demo.story.map((step, index) => ({ ...step, index })).reverse(), (step) => step.index, (step) =>
