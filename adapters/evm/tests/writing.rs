@@ -9,6 +9,8 @@ use adapter::{
 };
 use adapter_devchain::{Fork, NodeHandle};
 use adapter_evm::{Address, EndpointConfig, EvmChain, EvmConfig, EvmWriter, FeePolicy};
+use alloy_consensus::{Transaction as _, TxEnvelope};
+use alloy_eips::Decodable2718 as _;
 use light_client::{Claim, SlotKey, commitment_path};
 use serde_json::json;
 use support::{
@@ -47,10 +49,6 @@ async fn a_stuck_transaction_is_replaced_by_a_dearer_one() {
         assert!(matches!(writer.outcome(second.hash).await.unwrap(), Outcome::Included { success: true, .. }));
         assert_eq!(writer.outcome(first.hash).await.unwrap(), Outcome::Unknown);
         assert_eq!(writer.nonces().await.unwrap().next_final, nonces.next_final + 1);
-        let price = |fee: FeeBid| match fee {
-            FeeBid::Legacy { gas_price } => gas_price,
-            FeeBid::Dynamic { max_priority_fee, .. } => max_priority_fee,
-        };
         assert_eq!((price(first.fee), price(second.fee)), (1_000, 1_125));
     }
 }
@@ -200,5 +198,78 @@ async fn a_node_that_is_busy_is_no_chain_that_refuses() {
         }));
         assert_eq!(writer.sign(&message, 0).await.unwrap_err().kind(), expected, "{code}");
         assert_eq!(writer.broadcast(&signed).await.unwrap_err().kind(), expected, "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_calls_are_signed_again_for_a_better_bid() {
+    let node = quiet_node(95_301).await;
+    let message = [Message::Expire { receipt_slot: SlotKey::new([3; 32]), timeout_seconds: now() }];
+    for fees in [LEGACY, FeePolicy::Dynamic { priority_fee: Some(1_000), max_fee: 10_000 }] {
+        let writer = writer(&node, &node.url, fees).await;
+        let nonce = writer.nonces().await.unwrap().next_final;
+        let first = writer.sign(&message, nonce).await.unwrap();
+        writer.broadcast(&first).await.unwrap();
+        // Each bids an eighth more, until the ceiling is reached; and then none is signed.
+        let mut last = first.clone();
+        let refusal = loop {
+            match writer.sign_again(&last.raw, nonce, last.fee).await {
+                Ok(next) => {
+                    assert_eq!((next.nonce, decoded(&next.raw).input()), (nonce, decoded(&first.raw).input()));
+                    assert_eq!(decoded(&next.raw).kind(), decoded(&first.raw).kind());
+                    assert_ne!(next.hash, last.hash);
+                    let (before, after) = (price(last.fee), price(next.fee));
+                    assert!(after >= before + before / 8 && after <= 10_000, "{before} {after}");
+                    last = next;
+                }
+                Err(refusal) => break refusal,
+            }
+        };
+        assert_eq!(refusal.kind(), AdapterErrorKind::Config, "{refusal}");
+        assert!(price(last.fee) * 9 / 8 >= 10_000, "{:?}", last.fee);
+        writer.broadcast(&last).await.unwrap();
+        node.step_block().unwrap();
+        assert!(matches!(writer.outcome(last.hash).await.unwrap(), Outcome::Included { success: true, .. }));
+        assert_eq!(writer.outcome(first.hash).await.unwrap(), Outcome::Unknown);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_signed_again_was_a_call_of_this_router_with_this_nonce() {
+    let (here, there) = (quiet_node(95_311).await, quiet_node(95_312).await);
+    let message = [Message::Expire { receipt_slot: SlotKey::new([3; 32]), timeout_seconds: now() }];
+    let writer_here = writer(&here, &here.url, LEGACY).await;
+    let signed = writer_here.sign(&message, 4).await.unwrap();
+    let of_another_chain = writer(&there, &there.url, LEGACY).await.sign(&message, 4).await.unwrap();
+    let to_itself = writer_here.sign_cancel(4, FeeBump::First).await.unwrap();
+    let longer = [signed.raw.as_slice(), &[0]].concat();
+    for (field, raw, nonce) in [
+        ("nonce", signed.raw.as_slice(), 5),
+        ("chain id", &of_another_chain.raw, 4),
+        ("to", &to_itself.raw, 4),
+        ("length", &longer, 4),
+        ("transaction", &signed.raw[..signed.raw.len() - 1], 4),
+        ("transaction", &[], 4),
+        ("transaction", &[0x02, 0xff], 4),
+        ("transaction", b"no transaction at all", 4),
+    ] {
+        let error = writer_here.sign_again(raw, nonce, signed.fee).await.unwrap_err();
+        assert!(
+            matches!(&error, AdapterError::Inconsistent { field: found, .. } if *found == field),
+            "{field}: {error}"
+        );
+    }
+    writer_here.sign_again(&signed.raw, 4, signed.fee).await.unwrap();
+}
+
+fn decoded(raw: &[u8]) -> TxEnvelope {
+    TxEnvelope::decode_2718_exact(raw).unwrap()
+}
+
+/// What is bid above all that is burnt.
+fn price(fee: FeeBid) -> u128 {
+    match fee {
+        FeeBid::Legacy { gas_price } => gas_price,
+        FeeBid::Dynamic { max_priority_fee, .. } => max_priority_fee,
     }
 }
