@@ -94,6 +94,15 @@ impl Consensus {
         }
     }
 
+    /// Whether nodes keep a transaction whose nonce is not the next one, until the others come.
+    pub(crate) const fn keeps_early_nonces(&self) -> bool {
+        match self {
+            Self::Qbft | Self::Ibft2 => true,
+            // There is no pool of Ethereum's kind: CometBFT asks the application whether a transaction can be executed now.
+            Self::Tendermint { .. } => false,
+        }
+    }
+
     /// The chain's height of this number, with the revision that its clients give it.
     pub fn height(&self, number: u64) -> Height {
         match self {

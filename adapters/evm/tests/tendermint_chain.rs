@@ -14,9 +14,10 @@ use std::{
     fs,
     path::Path,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use support::{
     config, key,
@@ -186,6 +187,47 @@ async fn receipts_tell_of_success_and_of_a_revert() {
         }
         // A receipt comes after its block: until then the node knows nothing of the transaction, or that it waits.
         assert_eq!(writer.outcome(TransactionHash([3; 32])).await.unwrap(), Outcome::Unknown);
+    }
+}
+
+/// A node without a pool refuses a nonce that overtook the one before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn transactions_are_handed_over_one_after_another() {
+    const LONGEST_WAIT: Duration = Duration::from_millis(700);
+    let [(recording, _), _] = recordings();
+    let node = node(chain_id(&recording), Fork::London).await;
+    for consensus in [Consensus::Qbft, Consensus::Tendermint { chain_id: "evmd-1".parse().unwrap(), initial_height: 1 }]
+    {
+        // Sendings under way at once: each waits for another to come beside it, for a while.
+        let under_way = Arc::new((Mutex::new((0_usize, 0_usize)), Condvar::new()));
+        let seen = Arc::clone(&under_way);
+        let liar = Liar::start(
+            &node,
+            Act::change(move |method, _, _| {
+                if method == "eth_sendRawTransaction" {
+                    let (counts, changed) = &*seen;
+                    let mut counts = counts.lock().unwrap();
+                    counts.0 += 1;
+                    counts.1 = counts.1.max(counts.0);
+                    changed.notify_all();
+                    let (mut counts, _) = changed.wait_timeout_while(counts, LONGEST_WAIT, |c| c.1 < 2).unwrap();
+                    counts.0 -= 1;
+                }
+            }),
+        )
+        .await;
+        let overlaps = !matches!(consensus, Consensus::Tendermint { .. });
+        let config = EvmConfig { consensus, ..chain(&node, &liar, &recording, 1).await.config().clone() };
+        let writer = EvmChain::connect(config).await.unwrap().writer(key(&node, 1)).unwrap();
+        let nonce = writer.nonces().await.unwrap().next_final;
+        let mut signed = Vec::new();
+        for next in nonce..nonce + 2 {
+            signed.push(writer.sign_cancel(next, FeeBump::First).await.unwrap());
+        }
+        let (first, second) = tokio::join!(writer.broadcast(&signed[0]), writer.broadcast(&signed[1]));
+        first.unwrap();
+        second.unwrap();
+        assert_eq!(under_way.0.lock().unwrap().1, if overlaps { 2 } else { 1 });
     }
 }
 

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sign::Unsigned;
 use std::sync::{Arc, LazyLock};
+use tokio::sync::Mutex;
 
 /// What a transaction without calldata costs.
 const PLAIN_TRANSFER_GAS: u64 = 21_000;
@@ -34,12 +35,14 @@ pub struct EvmWriter {
     router: Address,
     key: Key,
     signer: String,
+    // Held while a transaction is handed to nodes that refuse one whose nonce comes too early.
+    sending: Mutex<()>,
 }
 
 impl EvmWriter {
     pub(crate) fn new(chain: Arc<Shared>, router: Address, key: Key) -> Self {
         let signer = key.address().to_checksum(None);
-        Self { chain, router, key, signer }
+        Self { chain, router, key, signer, sending: Mutex::new(()) }
     }
 
     fn config(&self) -> &EvmConfig {
@@ -143,7 +146,10 @@ impl ChainWriter for EvmWriter {
         self.sign_with_gas(Some(self.key.address()), Vec::new(), nonce, fee, PLAIN_TRANSFER_GAS).await
     }
 
+    /// Where nodes refuse a nonce that comes too early, one transaction is sent after another, in the order of the calls.
     async fn broadcast(&self, transaction: &SignedTransaction) -> Result<(), AdapterError> {
+        let keeps_early = self.config().consensus.keeps_early_nonces();
+        let _turn = if keeps_early { None } else { Some(self.sending.lock().await) };
         broadcast(&self.chain, transaction).await
     }
 
