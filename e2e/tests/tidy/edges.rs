@@ -196,7 +196,7 @@ impl Graph {
     }
 }
 
-fn run(root: &Path, arguments: &[&str]) -> String {
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo).current_dir(root).args(arguments).output().expect("cargo runs");
     assert!(output.status.success(), "cargo {arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr));

@@ -5,6 +5,7 @@
 
 mod documents;
 mod edges;
+mod features;
 mod lexer;
 mod manifests;
 mod secrets;
@@ -49,6 +50,12 @@ fn workspace_root() -> PathBuf {
 #[test]
 fn dependencies_point_inward() {
     assert_none(edges::check(&edges::Graph::of_workspace(&workspace_root())));
+}
+
+#[test]
+fn nothing_is_built_twice() {
+    let run = |arguments: &[&str]| edges::run(&workspace_root(), arguments);
+    assert_none(features::check(&features::of_program(run), &features::of_tests(run)));
 }
 
 #[test]
