@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs all of them: ./e2e/test.sh
+# Installs what the tests need and runs them: ./e2e/test.sh, or ./e2e/test.sh --real-nodes for the longer run with all scenarios.
 # Stops at the first part that fails and names it; ends with one line, `N passed, N failed[, N skipped]`.
 set -euo pipefail
+case "$#:${1:-}" in
+  0:) real_nodes=no ;;
+  1:--real-nodes) real_nodes=yes ;;
+  *) echo "usage: e2e/test.sh [--real-nodes]" >&2; exit 2 ;;
+esac
 cd "$(dirname "$0")/.."
 exec </dev/null
 
@@ -14,6 +19,7 @@ export CI=true CARGO_TERM_COLOR=never NO_COLOR=1 GIT_TERMINAL_PROMPT=0
 
 contracts=adapters/evm/contracts
 node_recipe=e2e/nodes/qbft-devnode
+real_node_recipes=(simd evmd irita-evm)
 run=e2e/.run
 mkdir -p "$run/log"
 
@@ -79,6 +85,9 @@ Lighterman's tests. What is installed, all of it into ignored folders of this pr
   $run/qbft-devnode              the independent node: go-ethereum with QBFT headers, compiled by go (about 3 minutes)
   chromium                       the one system package, by apt-get, when no chromium is found; the page is tested in it
 TEXT
+[ "$real_nodes" = no ] || cat <<TEXT
+  $run/{simd,evmd,irita-evm}  real nodes of the Cosmos family, compiled by go (about 11 minutes and 3 GB of build cache the first time)
+TEXT
 echo "Found: $(cargo --version), $(go env GOVERSION), node $(node --version), npm $(npm --version), $(cc -dumpfullversion | sed 's/^/cc /')"
 
 # --- install -----------------------------------------------------------------------------------------------------
@@ -100,6 +109,9 @@ else
   part install "install chromium" bash -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium'
 fi
 part install "build the independent node" "$node_recipe/build.sh" "$run/qbft-devnode"
+if [ "$real_nodes" = yes ]; then
+  for recipe in "${real_node_recipes[@]}"; do part install "build $recipe" "e2e/nodes/$recipe/build.sh" "$run/$recipe"; done
+fi
 
 # --- the tree ----------------------------------------------------------------------------------------------------
 part check "formatting" cargo fmt --all --check
@@ -118,14 +130,20 @@ part check "clippy" cargo clippy --workspace --all-targets --release --locked --
 # Whoever opens a file with an access time before its last change moves the access time: so it is seen which vectors the tests opened.
 vector_files() { git ls-files -z --cached --others --exclude-standard -- '*/vectors/*.json' '*/vectors/*.bin' '*/vectors/*.rlp' '*/vectors/*.hex'; }
 vector_files | xargs -0r touch -a -d 2000-01-01
-part tests "Rust tests" cargo test --release --workspace --locked -- --skip independent_node
+part tests "Rust tests" cargo test --release --workspace --locked -- --skip independent_node --skip real_nodes
 
 # --- Solidity ----------------------------------------------------------------------------------------------------
 part tests "Foundry tests" "$contracts/tools/forge" test
 part check "artefacts agree with the sources" "$contracts/tools/build" --check
 
 # --- scenarios ---------------------------------------------------------------------------------------------------
-part tests "scenarios on the independent node" cargo test --release --workspace --locked --test independent_node
+part tests "scenarios on the independent node" cargo test --release --workspace --locked --test independent_node -- --skip real_nodes
+if [ "$real_nodes" = yes ]; then
+  # One after the other: each has two networks of up to five nodes.
+  part tests "scenarios on real nodes" cargo test --release --workspace --locked --test independent_node -- real_nodes --test-threads 1
+else
+  skip "scenarios on real nodes" "cosmos/evm, IRITA's forks and ibc-go take about 11 minutes to build: ./e2e/test.sh --real-nodes"
+fi
 
 # --- the demo ----------------------------------------------------------------------------------------------------
 # As a person starts it. It has been built: tests and program are one build (see `default-members` in Cargo.toml).

@@ -1,8 +1,12 @@
-//! Scenarios on the independent node. Their names begin with `independent_node`, by which `e2e/test.sh` gives them a
-//! part of their own: they need Go.
+//! Scenarios on nodes that others wrote. The names of those on the independent node (`independent_node`) and of those on
+//! networks of the Cosmos family (`real_nodes`) begin so, by which `e2e/test.sh` gives them parts of their own: they need Go.
 
 mod client;
+mod networks;
 mod receipts;
+mod relayer;
+mod story;
+mod transfers;
 
 use alloy_primitives::Address;
 use e2e::node::{Forgery, Fork, Node, Options};

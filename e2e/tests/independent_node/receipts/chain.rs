@@ -2,8 +2,10 @@
 //! events and slots, from the protocol's pages alone.
 
 use super::Outcome;
+use adapter_evm::Consensus;
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_sol_types::{SolCall, SolEvent, sol};
+use e2e::cosmos;
 use e2e::json_rpc::Endpoint;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,10 +72,24 @@ pub(super) enum Stored {
     Receipt = 2,
 }
 
+/// How the chain's headers become final, and with it where what a client stores of them is read.
+#[derive(Clone)]
+pub(super) enum Finality {
+    /// By seals; everything is in the Ethereum header.
+    Qbft,
+    /// By votes; everything is in the Tendermint header that a node's other RPC has.
+    Tendermint {
+        /// The chain id in the headers.
+        chain_id: String,
+        rpc: Endpoint,
+    },
+}
+
 /// A chain and where our contracts are on it.
 pub(super) struct Chain {
     pub(super) name: &'static str,
     pub(super) endpoint: Endpoint,
+    pub(super) finality: Finality,
     /// The client of the other chain.
     pub(super) client: String,
     pub(super) router: Address,
@@ -102,12 +118,15 @@ pub(super) struct ClientView {
     pub(super) state: B256,
 }
 
-/// A state of the followed chain as a client would store it. Source: the client's parameters, "consensus state
-/// preimage": storage root ‖ time ‖ SHA-256 of the validators.
+/// A state of the followed chain as a client would store it. Source: the clients' parameters, "consensus state
+/// preimage": root ‖ time ‖ hash of the validators.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Certified {
-    pub(super) storage_root: B256,
+    /// Of the router's storage (QBFT), or of all stores (Tendermint).
+    pub(super) root: B256,
+    /// Unix seconds (QBFT), or nanoseconds (Tendermint).
     pub(super) time: u64,
+    /// SHA-256 of the validators (QBFT), or the hash of the next ones as the header has it (Tendermint).
     pub(super) set_hash: B256,
 }
 
@@ -254,9 +273,18 @@ impl Chain {
 
     /// What a client of this chain has to store for a height.
     pub(super) fn certified(&self, height: u64) -> Outcome<Certified> {
-        let set: Vec<u8> = self.validators(height)?.iter().flat_map(|address| address.0).collect();
-        let storage_root = self.router_proof(&[], height)?.storage_hash;
-        Ok(Certified { storage_root, time: self.block_at(height)?.time, set_hash: sha256(&[&set]) })
+        match &self.finality {
+            Finality::Qbft => {
+                let set: Vec<u8> = self.validators(height)?.iter().flat_map(|address| address.0).collect();
+                let root = self.router_proof(&[], height)?.storage_hash;
+                Ok(Certified { root, time: self.block_at(height)?.time, set_hash: sha256(&[&set]) })
+            }
+            Finality::Tendermint { rpc, .. } => {
+                let header = cosmos::header_at(*rpc, height)?;
+                let (root, set_hash) = (header.app_hash.parse()?, header.next_validators_hash.parse()?);
+                Ok(Certified { root, time: header.unix_nanoseconds, set_hash })
+            }
+        }
     }
 
     /// Numbers of the packets sent from here that are neither acknowledged nor timed out: by the events, and each of them
@@ -298,10 +326,22 @@ impl Chain {
     }
 }
 
+impl Finality {
+    /// As `adapter-evm` is told it.
+    pub(super) fn consensus(&self) -> Outcome<Consensus> {
+        Ok(match self {
+            Self::Qbft => Consensus::Qbft,
+            Self::Tendermint { chain_id, .. } => {
+                Consensus::Tendermint { chain_id: chain_id.parse()?, initial_height: 1 }
+            }
+        })
+    }
+}
+
 impl Certified {
     /// What the client stores: SHA-256 of the preimage.
     pub(super) fn hash(&self) -> B256 {
-        sha256(&[self.storage_root.as_slice(), &self.time.to_be_bytes(), self.set_hash.as_slice()])
+        sha256(&[self.root.as_slice(), &self.time.to_be_bytes(), self.set_hash.as_slice()])
     }
 }
 

@@ -2,20 +2,20 @@
 
 use super::chain::{Bridge, Location, Stored};
 use super::people::{Receipt, Side};
-use super::{Outcome, PATIENCE, expect, stage::Stage};
+use super::{Outcome, PATIENCE, expect};
+use crate::relayer::Relayer;
 use alloy_primitives::B256;
 use e2e::wait;
 use serde_json::Value;
 
 /// Each client's latest consensus state is that of the other chain's header of that height, and both are Proven.
-pub(super) fn clients_hold_real_states(stage: &Stage) -> Outcome {
-    let [a, b] = &stage.sides;
+pub(super) fn clients_hold_real_states(relayer: &Relayer, [a, b]: &[Side; 2]) -> Outcome {
     for (host, followed) in [(a, b), (b, a)] {
         holds_real_state(host, followed)?;
     }
     // The relayer says so too, once it has looked at both.
     Ok(wait::until("the relayer's word on the clients", PATIENCE, || {
-        let status = stage.relayer.status().map_err(|error| error.to_string())?;
+        let status = relayer.status().map_err(|error| error.to_string())?;
         let clients = status["paths"][0]["clients"].as_array().ok_or("no clients")?;
         let good = |client: &Value| client["status"] == "active" && client["assurance"] == "proven";
         if clients.len() == 2 && clients.iter().all(good) { Ok(()) } else { Err(format!("{clients:?}")) }

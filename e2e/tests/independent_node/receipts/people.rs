@@ -3,11 +3,11 @@
 
 use super::{Outcome, PATIENCE, chain::Chain, chain::Location};
 use adapter_evm::{
-    EndpointConfig, EvmAccount, EvmChain, EvmConfig, Key, TransactionReceipt,
+    EndpointConfig, EvmAccount, EvmChain, EvmConfig, FeePolicy, Key, TransactionReceipt,
     receipts::{Content, Facts, Receipts},
 };
 use alloy_primitives::B256;
-use e2e::{node::Account, wait};
+use e2e::wait;
 use futures::future::try_join_all;
 use light_client::ClientId;
 use std::sync::Arc;
@@ -25,6 +25,18 @@ const LONG_TIMEOUT: u64 = 3_600;
 pub(super) struct Receipt {
     pub(super) content: Content,
     pub(super) quantity: u128,
+}
+
+/// Who does business on a chain, and at what price.
+pub(super) struct Station<'a> {
+    /// The chain id of EIP-155.
+    pub(super) chain_id: u64,
+    /// What is offered for a unit of gas; what the node suggests when not given.
+    pub(super) gas_price_wei: Option<u128>,
+    /// The warehouse that the configuration admits.
+    pub(super) custodian_id: &'a str,
+    pub(super) custodian_key: B256,
+    pub(super) holder_key: B256,
 }
 
 /// One end of the path: a chain and its people.
@@ -46,26 +58,24 @@ impl Receipt {
 }
 
 impl Side {
-    pub(super) fn new(
-        runtime: &Arc<Runtime>,
-        chain: Chain,
-        chain_id: u64,
-        custodian_id: &str,
-        [custodian, holder]: [&Account; 2],
-    ) -> Outcome<Self> {
+    pub(super) fn new(runtime: &Arc<Runtime>, chain: Chain, station: Station<'_>) -> Outcome<Self> {
         let client: ClientId = chain.client.parse()?;
-        let mut config = EvmConfig::new(chain_id, vec![EndpointConfig::new(chain.endpoint.url())]);
+        let mut config = EvmConfig::new(station.chain_id, vec![EndpointConfig::new(chain.endpoint.url())]);
         config.router = Some(chain.router);
         config.clients = vec![client.clone()];
+        config.consensus = chain.finality.consensus()?;
+        if let FeePolicy::Legacy { gas_price, .. } = &mut config.fees {
+            *gas_price = station.gas_price_wei;
+        }
         let evm = runtime.block_on(EvmChain::connect(config))?;
-        let account = |account: &Account| Outcome::Ok(evm.account(Key::from_secret(account.private_key.as_slice())?));
+        let account = |key: &B256| Outcome::Ok(evm.account(Key::from_secret(key.as_slice())?));
         Ok(Self {
             runtime: Arc::clone(runtime),
             receipts: evm.receipts(chain.ledger, chain.bridge),
             client,
-            custodian_id: B256::right_padding_from(custodian_id.as_bytes()),
-            custodian: account(custodian)?,
-            holder: account(holder)?,
+            custodian_id: B256::right_padding_from(station.custodian_id.as_bytes()),
+            custodian: account(&station.custodian_key)?,
+            holder: account(&station.holder_key)?,
             issued: AtomicU64::new(0),
             chain,
         })

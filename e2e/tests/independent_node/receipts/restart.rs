@@ -1,9 +1,9 @@
-//! Step 8: the relayer is killed while packets are in flight in both directions, and started again on its database.
+//! The relayer is killed while packets are in flight in both directions, and started again on its database.
 
 use super::people::{Receipt, Side};
-use super::stage::{Relayer, Stage};
 use super::traffic::while_receipts_move;
 use super::{Outcome, PATIENCE};
+use crate::relayer::Relayer;
 use e2e::wait;
 use std::collections::BTreeSet;
 
@@ -22,8 +22,7 @@ enum Moment {
 const TRIES: usize = 12;
 
 /// Kills at each moment; every packet that was in flight then is settled after the restart.
-pub(super) fn the_relayer_is_killed(stage: &mut Stage) -> Outcome<Vec<Receipt>> {
-    let Stage { relayer, sides, .. } = stage;
+pub(super) fn the_relayer_is_killed(relayer: &mut Relayer, sides: &[Side; 2]) -> Outcome<Vec<Receipt>> {
     let ((), moved) = while_receipts_move(sides, || {
         for moment in [Moment::Sent, Moment::ReceivedOnB, Moment::ReceivedOnA] {
             let mut tries = 0;

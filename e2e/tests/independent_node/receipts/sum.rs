@@ -1,11 +1,11 @@
-//! Step 9: nothing is in flight; every packet was settled once, every unit issued is in one place, and the relayer says so.
+//! The sum: nothing is in flight; every packet was settled once, every unit issued is in one place, and the relayer says so.
 
 use super::chain::{Bridge, Ledger, Location};
 use super::people::{Receipt, Side};
-use super::stage::Stage;
+use super::timeout::never_arrived;
 use super::traffic::wait_settled;
-use super::validators::never_arrived;
 use super::{Outcome, PATIENCE, expect};
+use crate::relayer::Relayer;
 use e2e::wait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,9 +24,13 @@ struct Supply {
 }
 
 /// Redeems a receipt of each chain and leaves one of each on the other, then counts. `ours` are all receipts that were
-/// issued at each home, `expired` the one whose packet timed out.
-pub(super) fn all_is_accounted_for(stage: &Stage, ours: [Vec<Receipt>; 2], expired: &(Receipt, u64)) -> Outcome {
-    let sides = &stage.sides;
+/// issued at each home, `expired` those of each whose packet timed out, with its number.
+pub(super) fn all_is_accounted_for(
+    relayer: &Relayer,
+    sides: &[Side; 2],
+    ours: [Vec<Receipt>; 2],
+    expired: [&[(Receipt, u64)]; 2],
+) -> Outcome {
     let mut expected = [Supply::default(), Supply::default()];
     for (home, (ours, expected)) in sides.iter().zip(ours.iter().zip(&mut expected)) {
         let sum = |receipts: &[Receipt]| receipts.iter().map(|receipt| receipt.quantity).sum::<u128>();
@@ -50,9 +54,16 @@ pub(super) fn all_is_accounted_for(stage: &Stage, ours: [Vec<Receipt>; 2], expir
         let sum = found.live_at_home + found.live_abroad + found.in_flight + found.redeemed;
         expect("issued = live + in flight + redeemed", found.issued, sum)?;
     }
-    never_arrived(a, b, &expired.0, expired.1)?;
-    let states = [every_packet_once(a, b, &[expired.1])?, every_packet_once(b, a, &[])?];
-    the_relayer_agrees(stage, &states)
+    let mut states = [BTreeMap::new(), BTreeMap::new()];
+    for ((source, destination), (expired, states)) in [(a, b), (b, a)].into_iter().zip(expired.iter().zip(&mut states))
+    {
+        for (receipt, sequence) in *expired {
+            never_arrived(source, destination, receipt, *sequence)?;
+        }
+        let expired: Vec<u64> = expired.iter().map(|(_, sequence)| *sequence).collect();
+        *states = every_packet_once(source, destination, &expired)?;
+    }
+    the_relayer_agrees(relayer, &states)
 }
 
 /// Counts every receipt that a home's ledger ever told of, by both ledgers; escrow is what is out.
@@ -115,7 +126,7 @@ fn count(sequences: impl Iterator<Item = u64>) -> BTreeMap<u64, usize> {
 }
 
 /// `status --json` and `packets --json` say of each packet what the chains say.
-fn the_relayer_agrees(stage: &Stage, states: &[BTreeMap<u64, &'static str>; 2]) -> Outcome {
+fn the_relayer_agrees(relayer: &Relayer, states: &[BTreeMap<u64, &'static str>; 2]) -> Outcome {
     let counted = states.each_ref().map(|states| {
         let mut counts = BTreeMap::new();
         states.values().for_each(|state| *counts.entry((*state).to_owned()).or_insert(0) += 1);
@@ -123,7 +134,7 @@ fn the_relayer_agrees(stage: &Stage, states: &[BTreeMap<u64, &'static str>; 2]) 
     });
     // It has to see what the chains did last.
     wait::until("the relayer counts what the chains count", PATIENCE, || {
-        let status = stage.relayer.status().map_err(|error| error.to_string())?;
+        let status = relayer.status().map_err(|error| error.to_string())?;
         let directions = [0, 1].map(|way| &status["paths"][0]["directions"][way]);
         let found = directions.map(|direction| states_of(&direction["states"]));
         let pending = directions.map(|direction| direction["pending"].as_u64());
@@ -138,10 +149,10 @@ fn the_relayer_agrees(stage: &Stage, states: &[BTreeMap<u64, &'static str>; 2]) 
     expect("fewer packets than one list holds", true, total <= LISTED)?;
     // The list is read from the database, where changes come a moment later.
     wait::until("the relayer has stored what it counts", PATIENCE, || {
-        let pending = stage.relayer.program.ask(&["packets", "--pending"]).map_err(|error| error.to_string())?;
+        let pending = relayer.program.ask(&["packets", "--pending"]).map_err(|error| error.to_string())?;
         expect("pending packets", Some(0), pending.as_array().map(Vec::len)).map_err(|error| error.to_string())
     })?;
-    let packets = stage.relayer.program.ask(&["packets", "--limit", &LISTED.to_string()])?;
+    let packets = relayer.program.ask(&["packets", "--limit", &LISTED.to_string()])?;
     let listed = packets.as_array().ok_or("no list")?;
     expect("packets listed", total, listed.len())?;
     for packet in listed {

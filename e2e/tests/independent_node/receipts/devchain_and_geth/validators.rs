@@ -1,10 +1,12 @@
 //! Steps 5 to 7: what B's validators do while receipts move.
 
-use super::chain::{Location, Packet, Router, Stored};
-use super::crossing::holds_real_state;
-use super::people::{Receipt, Side};
-use super::traffic::{wait_received, while_receipts_move};
-use super::{Outcome, PATIENCE, expect, stage::Stage};
+use super::super::chain::{Location, Packet, Router};
+use super::super::crossing::holds_real_state;
+use super::super::people::{Receipt, Side};
+use super::super::timeout::never_arrived;
+use super::super::traffic::{wait_received, while_receipts_move};
+use super::super::{Outcome, PATIENCE, expect};
+use super::stage::Stage;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::{SolCall as _, SolError as _};
 use e2e::node::Node;
@@ -112,17 +114,6 @@ pub(super) fn a_timeout_is_refunded(stage: &Stage) -> Outcome<(Receipt, u64)> {
     Ok((receipt, sequence))
 }
 
-/// A packet of A timed out, once, and B never had it.
-pub(super) fn never_arrived(a: &Side, b: &Side, receipt: &Receipt, sequence: u64) -> Outcome {
-    let times = |sequences: Vec<u64>| sequences.into_iter().filter(|found| *found == sequence).count();
-    expect("timeouts", 1, times(a.chain.timed_out()?))?;
-    expect("acknowledgements", 0, times(a.chain.acknowledged()?))?;
-    expect("receives", 0, times(b.chain.received()?))?;
-    expect("the commitment", B256::ZERO, a.chain.stored(Stored::Commitment, sequence, "latest")?)?;
-    expect("the packet receipt", B256::ZERO, b.chain.stored(Stored::Receipt, sequence, "latest")?)?;
-    expect("the receipt on B", Location::None, b.location_of(receipt)?)
-}
-
 /// What anyone may send to bring A's packet to B: an update to A's header of that height and the proof of the packet.
 fn receive_by_anyone(a: &Side, b: &Side, packet: Packet, height: u64) -> Outcome<Router::batchCall> {
     let path = commitment_path(&a.chain.client.parse()?, Sequence::try_from(packet.sequence)?);
@@ -141,7 +132,7 @@ fn receive_by_anyone(a: &Side, b: &Side, packet: Packet, height: u64) -> Outcome
 fn state(side: &Side, height: u64) -> Outcome<ConsensusState> {
     let certified = side.chain.certified(height)?;
     Ok(ConsensusState {
-        storage_root: certified.storage_root.0.into(),
+        storage_root: certified.root.0.into(),
         time: Timestamp::from_unix_seconds(certified.time),
         set_hash: SetHash::new(certified.set_hash.0),
     })
