@@ -1,13 +1,16 @@
 //! Follows a live Tendermint chain as a client of it would: a first state, updates to the head, and proofs of one key.
 //!
-//! `cargo run --release -p adapter-cosmos --example follow-chain -- URL CHAIN-ID STORE KEY-HEX [FIRST-HEIGHT] [ROUNDS]`
+//! `cargo run --release -p adapter-cosmos --example follow-chain -- URL CHAIN-ID STORE PATH-HEX [FIRST-HEIGHT] [ROUNDS]`
 //!
-//! The key is looked up in the store, presence or absence proven; whatever is printed was verified here.
+//! STORE is the name of a store, like `ibc`, in which the path is the key; or `evm:ROUTER` for a contract's slots, in which
+//! the key is that of the slot SHA-256(path). What lies there is proven, presence or absence; whatever is printed was
+//! verified here.
 #![allow(clippy::print_stdout)]
 
 use adapter::Prover as _;
 use adapter_cosmos::{ClientParams, EndpointConfig, Host, TendermintConfig, TendermintProver, TendermintRpc};
 use light_client::{Claim, Height, MerklePath, Timestamp};
+use light_client_crypto::Address;
 use light_client_tendermint::Commitments;
 use std::{
     env,
@@ -18,20 +21,27 @@ use std::{
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [url, chain_id, store, key, rest @ ..] = arguments.as_slice() else {
-        return Err("expected URL CHAIN-ID STORE KEY-HEX [FIRST-HEIGHT] [ROUNDS]".into());
+    let [url, chain_id, store, path, rest @ ..] = arguments.as_slice() else {
+        return Err("expected URL CHAIN-ID STORE PATH-HEX [FIRST-HEIGHT] [ROUNDS]".into());
     };
     let number = |index: usize| rest.get(index).map(|text| text.parse::<u64>()).transpose();
     let (first, rounds) = (number(0)?, number(1)?.unwrap_or(5));
     let rpc = TendermintRpc::connect(TendermintConfig::new(chain_id.parse()?, vec![EndpointConfig::new(url)])).await?;
-    let store = store.clone().into_bytes();
-    let params = ClientParams::new(Commitments::IbcStore { store: store.clone() });
+    let path = hex::decode(path)?;
+    let (commitments, path) = match store.split_once(":0x") {
+        Some((store, router)) => {
+            let router = <[u8; 20]>::try_from(hex::decode(router)?).map_err(|_| "expected a router of 20 bytes")?;
+            (Commitments::EvmStore { store: store.into(), router: Address::new(router) }, vec![path])
+        }
+        None => (Commitments::IbcStore { store: store.clone().into() }, vec![store.clone().into(), path]),
+    };
+    let params = ClientParams::new(commitments);
     let prover = TendermintProver::new(rpc.clone(), params, Host::Router)?;
     let bootstrap = prover.bootstrap(first.map(Height::new)).await?;
     for (label, value) in &bootstrap.fingerprint {
         println!("{label:>22}  {value}");
     }
-    let claim = Claim::absent(MerklePath::from_elements(vec![store, hex::decode(key)?]));
+    let claim = Claim::absent(MerklePath::from_elements(path));
     let mut state = bootstrap.trusted;
     for _ in 0..rounds {
         let head = loop {

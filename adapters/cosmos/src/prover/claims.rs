@@ -100,7 +100,54 @@ pub(super) fn holds(claim: &Claim, found: Option<&[u8]>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ClientParams, rpc::QueryAnswer};
     use light_client_crypto::Address;
+    use light_client_tendermint::{KeyTypes, TreeHash, json};
+    use serde_json::Value;
+
+    const EVMD: &str = include_str!("../../../../light-clients/tendermint/vectors/captures/evmd-storage-proofs.json");
+    const IRITA: &str = include_str!("../../../../light-clients/tendermint/vectors/captures/irita-storage-proofs.json");
+
+    #[test]
+    fn a_slot_that_was_cleared_is_as_absent_as_one_never_written() {
+        for (capture, store_is_evm) in [(EVMD, true), (IRITA, true), (EVMD, false)] {
+            let capture: Value = serde_json::from_str(capture).unwrap();
+            let text = |value: &Value| value.as_str().unwrap().trim_start_matches("0x").to_owned();
+            let bytes = |value: &Value| hex::decode(text(value)).unwrap();
+            let (store, router) = (b"evm".to_vec(), <[u8; 20]>::try_from(bytes(&capture["contract"])).unwrap());
+            let commitments = if store_is_evm {
+                Commitments::EvmStore { store, router: Address::new(router) }
+            } else {
+                Commitments::IbcStore { store }
+            };
+            let chain_id = capture["chain_id"].as_str().unwrap().parse().unwrap();
+            let parameters = ClientParams::new(commitments).parameters(chain_id, TreeHash::Sha256, KeyTypes::ALL);
+            let block = json::trusted_block(&capture["certified_by"], TreeHash::Sha256).unwrap();
+            let root = block.consensus_state().unwrap().root;
+            let mut cleared = 0;
+            for read in capture["reads"].as_array().unwrap() {
+                let answer = || QueryAnswer {
+                    code: 0,
+                    codespace: String::new(),
+                    log: String::new(),
+                    height: 1,
+                    value: vec![9],
+                    proof: json::proof_operations(&read["proof_ops"]).unwrap(),
+                };
+                let (key, recorded) = (bytes(&read["key"]), bytes(&read["value"]));
+                let found = prove(&parameters, root, &key, answer()).unwrap().value;
+                let is_empty = recorded.iter().all(|byte| *byte == 0);
+                let present = read["present"].as_bool().unwrap();
+                cleared += usize::from(present && is_empty);
+                let expected = (present && !(store_is_evm && is_empty)).then_some(recorded);
+                assert_eq!(found, expected, "{}", read["name"]);
+                // It is about this key, and under this root.
+                assert!(prove(&parameters, root, &[2, 1], answer()).is_err());
+                assert!(prove(&parameters, [7; 32].into(), &key, answer()).is_err());
+            }
+            assert!(cleared > 0);
+        }
+    }
 
     #[test]
     fn keys_are_those_of_the_store() {

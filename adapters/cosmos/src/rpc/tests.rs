@@ -98,6 +98,8 @@ async fn pages_that_do_not_add_up_are_refused() {
         .await;
         let error = node(&fake, "crowd").await.validators(5).await.expect_err(name);
         assert_eq!(error.kind(), AdapterErrorKind::Inconsistent, "{name}: {error}");
+        // It is told which page, and not only that the set is none.
+        assert_eq!(error.to_string().contains("on page 2 than before"), name == "the first page again", "{error}");
     }
 }
 
