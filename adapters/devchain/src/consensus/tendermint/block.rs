@@ -71,7 +71,7 @@ impl Draft<'_> {
             data_hash: Some(hash(merkle_root(&transactions))),
             validators_hash: hash(self.validators_hash),
             next_validators_hash: hash(self.next_validators_hash),
-            consensus_hash: hash(consensus_hash(self.gas_limit)),
+            consensus_hash: hash(consensus_hash(MAX_BLOCK_BYTES, self.gas_limit)),
             app_hash: self.app_hash.to_vec().try_into().expect("an application hash may have any bytes"),
             last_results_hash: Some(hash(self.results_hash)),
             evidence_hash: Some(hash(merkle_root(&none))),
@@ -130,35 +130,34 @@ pub(crate) fn vote(validator: &Validator, vote_time: Duration, signature: &[u8; 
 
 /// `Commit.Hash`: the root over the votes.
 fn commit_hash(commit: &Commit) -> B256 {
-    let leaves: Vec<Vec<u8>> = commit
-        .signatures
-        .iter()
-        .map(|vote| {
-            let (flag, address, timestamp, signature) = match vote {
-                CommitSig::BlockIdFlagAbsent => (1, None, None, None),
-                CommitSig::BlockIdFlagCommit { validator_address, timestamp, signature } => {
-                    (2, Some(validator_address), Some(timestamp), signature.as_ref())
-                }
-                CommitSig::BlockIdFlagNil { validator_address, timestamp, signature } => {
-                    (3, Some(validator_address), Some(timestamp), signature.as_ref())
-                }
-            };
-            let mut leaf = Vec::new();
-            put_number(&mut leaf, 1, flag);
-            put_bytes(&mut leaf, 2, address.map_or(&[], account::Id::as_bytes));
-            let (seconds, nanos) = timestamp.map_or((NO_TIME_SECONDS, 0), |time| {
-                (time.unix_timestamp(), time.unix_timestamp_nanos().rem_euclid(1_000_000_000) as u64)
-            });
-            let mut written = Vec::new();
-            // A time before 1970 is a number of ten bytes: the two's complement.
-            put_number(&mut written, 1, seconds.cast_unsigned());
-            put_number(&mut written, 2, nanos);
-            put_message(&mut leaf, 3, &written);
-            put_bytes(&mut leaf, 4, signature.map_or(&[], Signature::as_bytes));
-            leaf
-        })
-        .collect();
+    let leaves: Vec<Vec<u8>> = commit.signatures.iter().map(encode_vote).collect();
     merkle_root(&leaves)
+}
+
+/// `CommitSig`.
+fn encode_vote(vote: &CommitSig) -> Vec<u8> {
+    let (flag, address, timestamp, signature) = match vote {
+        CommitSig::BlockIdFlagAbsent => (1, None, None, None),
+        CommitSig::BlockIdFlagCommit { validator_address, timestamp, signature } => {
+            (2, Some(validator_address), Some(timestamp), signature.as_ref())
+        }
+        CommitSig::BlockIdFlagNil { validator_address, timestamp, signature } => {
+            (3, Some(validator_address), Some(timestamp), signature.as_ref())
+        }
+    };
+    let (seconds, nanos) = timestamp.map_or((NO_TIME_SECONDS, 0), |time| {
+        (time.unix_timestamp(), time.unix_timestamp_nanos().rem_euclid(1_000_000_000) as u64)
+    });
+    let mut written = Vec::new();
+    // A time before 1970 is a number of ten bytes: the two's complement.
+    put_number(&mut written, 1, seconds.cast_unsigned());
+    put_number(&mut written, 2, nanos);
+    let mut bytes = Vec::new();
+    put_number(&mut bytes, 1, flag);
+    put_bytes(&mut bytes, 2, address.map_or(&[], account::Id::as_bytes));
+    put_message(&mut bytes, 3, &written);
+    put_bytes(&mut bytes, 4, signature.map_or(&[], Signature::as_bytes));
+    bytes
 }
 
 /// `ABCIResults.Hash`: the root over what transactions gave. The data of each is its receipt (EIP-2718), so that logs are committed to;
@@ -179,9 +178,9 @@ pub(crate) fn results_hash(ballots: usize, mined: &[Mined]) -> B256 {
 }
 
 /// `HashedParams`.
-fn consensus_hash(gas_limit: u64) -> B256 {
+fn consensus_hash(max_bytes: u64, gas_limit: u64) -> B256 {
     let mut bytes = Vec::new();
-    put_number(&mut bytes, 1, MAX_BLOCK_BYTES);
+    put_number(&mut bytes, 1, max_bytes);
     put_number(&mut bytes, 2, gas_limit);
     B256::new(Sha256::digest(&bytes).into())
 }
@@ -219,4 +218,41 @@ fn round(round: u32) -> Round {
 
 fn account_id(address: Address) -> account::Id {
     account::Id::new(address.0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::hex;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_upstream_does_not_hash_is_hashed_as_in_recorded_chains() {
+        let mut compared = 0;
+        for file in ["cometbft-038-walk", "irita-walk"] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../light-clients/tendermint/vectors/captures");
+            let text = std::fs::read_to_string(format!("{folder}/{file}.json")).expect("the light client's vectors");
+            let blocks = serde_json::from_str::<Value>(&text).expect("JSON")["blocks"].take();
+            let numbers = blocks.as_object().expect("blocks").keys().filter_map(|name| name.parse::<u64>().ok());
+            for number in numbers {
+                let (block, next) = (&blocks[number.to_string()], &blocks[(number + 1).to_string()]);
+                let expected = &next["signed_header"]["header"]["last_commit_hash"];
+                if let Some(expected) = expected.as_str() {
+                    let commit = serde_json::from_value(block["signed_header"]["commit"].clone()).expect("a commit");
+                    assert_eq!(hex::encode_upper(commit_hash(&commit)), expected, "{file}, {number}");
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared >= 14, "{compared}");
+        // The parameters that CometBFT starts with: 21 MiB, and no limit of gas, written as -1.
+        let default = "048091bc7ddc283f77bfbf91d73c44da58c3df8a9cbc867405d8b7f3daada22f";
+        assert_eq!(hex::encode(consensus_hash(22_020_096, u64::MAX)), default);
+    }
+
+    #[test]
+    fn an_absent_vote_has_the_year_one_and_nothing_else() {
+        assert_eq!(hex::encode(encode_vote(&CommitSig::BlockIdFlagAbsent)), "08011a0b088092b8c398feffffff01");
+    }
 }
