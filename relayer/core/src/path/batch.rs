@@ -111,7 +111,7 @@ impl PathMachine {
                     Step::Acknowledge => (row.acknowledgement_height.unwrap_or_default(), Timestamp::default()),
                     // Absence is proven in any state whose time is late enough, also one from before it was sent;
                     // but not in one that the last attempt was refused at.
-                    Step::Timeout => (entry.look_at, timeout),
+                    Step::Timeout => (entry.destination_from, timeout),
                 };
                 if since > head && !entry.is_overdue(now, &self.limits) {
                     continue;

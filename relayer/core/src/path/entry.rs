@@ -13,8 +13,10 @@ pub(super) struct Entry {
     pub(super) row: PacketRow,
     /// Which proven state has to be looked at before anything is tried.
     pub(super) look: Look,
-    /// No state below this height answers the look.
-    pub(super) look_at: Height,
+    /// No state of the source below this height answers a look.
+    pub(super) source_from: Height,
+    /// No state of the destination below this height answers a look. The two chains' heights have nothing in common.
+    pub(super) destination_from: Height,
     /// The batch that carries its next step.
     pub(super) batch: Option<(End, u64)>,
     /// The source's commitment is proven gone; the source's time then. What is left is to tell why.
@@ -59,7 +61,8 @@ impl Entry {
         Self {
             row,
             look: Look::Done,
-            look_at: Height::new(0),
+            source_from: Height::new(0),
+            destination_from: Height::new(0),
             batch: None,
             gone: None,
             doubted: false,
@@ -83,7 +86,16 @@ impl Entry {
     /// Wants a look at a state of at least this height.
     pub(super) fn want_look(&mut self, look: Look, at: Height) {
         self.look = look;
-        self.look_at = at;
+        match look {
+            Look::Done => {}
+            Look::Source => self.source_from = at,
+            Look::Destination => self.destination_from = at,
+        }
+    }
+
+    /// The first height of a chain whose state answers a look at it.
+    pub(super) fn look_from(&self, direction: Direction, end: End) -> Height {
+        if end == direction.source() { self.source_from } else { self.destination_from }
     }
 
     /// Whether a height that was told is waited for in vain: nobody may keep a packet waiting by naming one that never

@@ -60,7 +60,7 @@ impl PathMachine {
                     continue;
                 }
                 match entry.work(direction, time) {
-                    Work::Look(end) if entry.look_at <= heads[end_index(end)] => {
+                    Work::Look(end) if entry.look_from(direction, end) <= heads[end_index(end)] => {
                         let calm = entry.row.timeout_seconds > now.seconds().saturating_add(self.limits.urgent_seconds);
                         due.lookers[end_index(end)].push((calm, entry.row.next_try, direction, *sequence));
                     }
@@ -98,8 +98,9 @@ impl PathMachine {
         }
         let state = &self.ends[end_index(end)];
         let rows = |direction: Direction, sequence: &Sequence| self.directions[index(direction)].rows.get(sequence);
-        let needed =
-            lookers.iter().filter_map(|(direction, sequence)| rows(*direction, sequence)).map(|entry| entry.look_at);
+        let needed = lookers
+            .iter()
+            .filter_map(|(direction, sequence)| Some(rows(*direction, sequence)?.look_from(*direction, end)));
         // A gap is looked for at the head; a packet wherever its step would show.
         let needed = needed.chain(gap.map(|_| head.height)).max().unwrap_or_default().min(head.height);
         if (!state.view_current || view.height < needed) && head.height > view.height {
@@ -241,10 +242,10 @@ impl PathMachine {
             proven.filter(|(next, _)| *next > sequence.get()).map(|(_, at)| at)
         };
         if let Some(existed) = existed.filter(|existed| yes && height < *existed) {
-            entry.look_at = entry.look_at.max(existed);
+            entry.source_from = entry.source_from.max(existed);
             return;
         }
-        if height < entry.look_at && !overdue {
+        if height < entry.source_from && !overdue {
             return;
         }
         match (yes, entry.row.state) {
@@ -271,7 +272,7 @@ impl PathMachine {
                 // Something lies there now. Whether it is what was told shows in this state or a later one.
                 entry.doubted = false;
                 entry.occupied = Some(height);
-                entry.look_at = height;
+                entry.source_from = height;
             }
             (false, PacketState::Sent) => {
                 entry.want_look(Look::Destination, destination);
@@ -298,7 +299,7 @@ impl PathMachine {
         let heads = End::BOTH.map(|end| self.head_height(end));
         let (now, destination) = (self.now, heads[end_index(direction.destination())]);
         let Some(entry) = self.directions[index(direction)].rows.get_mut(&sequence) else { return };
-        let early = height < entry.look_at && !entry.is_overdue(now, &self.limits);
+        let early = height < entry.destination_from && !entry.is_overdue(now, &self.limits);
         if early || entry.look != Look::Destination {
             return;
         }

@@ -24,7 +24,7 @@ pub(crate) enum Lie {
 /// The state of a chain that a light client verified; its bytes stand for what only verification can produce.
 pub(crate) fn trusted(chain: &Chain, height: u64) -> Trusted {
     Trusted {
-        height: Height::new(height),
+        height: chain.height_of(height),
         time: Timestamp::from_unix_seconds(chain.time_at(height).unwrap_or(0)),
         client: Vec::new(),
         consensus: format!("{} {height}", chain.end).into_bytes(),
@@ -59,7 +59,7 @@ impl World {
                 let mut events = Vec::new();
                 for height in from.number()..=to.number().min(chain.height()) {
                     let told = chain.events.get(&height).into_iter().flatten();
-                    events.extend(told.filter_map(|event| observe(event, path, height)));
+                    events.extend(told.filter_map(|event| observe(event, path, chain.provable_from(height))));
                 }
                 match self.lie() {
                     Some(Lie::Low) => {
@@ -79,7 +79,7 @@ impl World {
                 let client = self.chains[index(host)].clients.get(&path).ok_or(Failure::Configuration)?;
                 let mut latest = trusted(followed, client.latest);
                 let half = trusted(followed, client.latest / 2);
-                let high = Height::new(client.latest + 100);
+                let high = followed.height_of(client.latest + 100);
                 let expires = client.latest_time + TRUSTING_SECONDS;
                 let expired = self.chains[index(host)].time() >= expires;
                 match self.lie() {
@@ -119,7 +119,7 @@ impl World {
                 let chain = &self.chains[index(end)];
                 let height = trusted.height.number();
                 let answer = |question: &Question| {
-                    let value = |slot| chain.value_at((path, slot), height);
+                    let value = |slot| chain.proven_at((path, slot), height);
                     match *question {
                         Question::Commitment(_, sequence, commitment) => {
                             value(Slot::Commitment(sequence.get())) == commitment.as_bytes()
@@ -144,13 +144,15 @@ impl World {
                 let chain = &self.chains[index(end)];
                 let all =
                     chain.events.iter().flat_map(|(height, events)| events.iter().map(move |event| (height, event)));
-                let found = all.filter_map(|(height, event)| observe(event, path, *height)).find(|event| match event {
-                    Observed::Sent { packet, .. } => wanted == Wanted::Sent && packet.sequence == sequence,
-                    Observed::Acknowledged { sequence: found, .. } => {
-                        wanted == Wanted::Acknowledgement && *found == sequence
-                    }
-                    _ => false,
-                });
+                let found = all.filter_map(|(height, event)| observe(event, path, chain.provable_from(*height))).find(
+                    |event| match event {
+                        Observed::Sent { packet, .. } => wanted == Wanted::Sent && packet.sequence == sequence,
+                        Observed::Acknowledged { sequence: found, .. } => {
+                            wanted == Wanted::Acknowledgement && *found == sequence
+                        }
+                        _ => false,
+                    },
+                );
                 let event = if self.lie().is_some() { None } else { found };
                 Ok(Event::Found { direction, sequence, wanted, event })
             }
@@ -208,7 +210,7 @@ impl World {
                 let bytes = told.or_else(|| self.acknowledgement(path, item));
                 let told = to_prove.packet.as_deref().cloned();
                 let packet = told.or_else(|| self.body(path, item)).ok_or(Failure::Inconsistent)?;
-                let value = |slot| proven.value_at((path, slot), number);
+                let value = |slot| proven.proven_at((path, slot), number);
                 let sequence = item.sequence.get();
                 let holds = match step {
                     Step::Receive => value(Slot::Commitment(sequence)) == packet.commitment().as_bytes(),
@@ -351,7 +353,7 @@ impl World {
                 let chain = &self.chains[index(end)];
                 let outcome = match chain.included.get(&id) {
                     Some(included) => TransactionOutcome::Included {
-                        height: Height::new(included.height),
+                        height: chain.height_of(included.height),
                         success: included.success,
                         gas_used: 1,
                         failed: included.failed.clone(),
@@ -362,7 +364,8 @@ impl World {
                 let outcome = match self.lie() {
                     Some(Lie::Low) => TransactionOutcome::Unknown,
                     Some(Lie::High) => {
-                        let height = Height::new(self.chains[index(end)].height());
+                        let chain = &self.chains[index(end)];
+                        let height = chain.height_of(chain.height());
                         TransactionOutcome::Included { height, success: true, gas_used: 1, failed: Vec::new() }
                     }
                     None => outcome,
@@ -405,8 +408,8 @@ fn number_of(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
-fn observe(event: &ChainEvent, wanted: usize, height: u64) -> Option<Observed> {
-    let height = Height::new(height);
+/// `height`: the first at which what happened can be proven.
+fn observe(event: &ChainEvent, wanted: usize, height: Height) -> Option<Observed> {
     let number = |sequence: &u64| Sequence::try_from(*sequence).ok();
     match event {
         ChainEvent::Sent { path, packet } if *path == wanted => Some(Observed::Sent { height, packet: packet.clone() }),

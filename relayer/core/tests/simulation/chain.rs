@@ -1,7 +1,7 @@
 //! A model of a chain with a Router and receipts. It keeps every value it ever stored, so that a proof is a look into
 //! the past, and it obeys the rules of IBC v2, so that it refuses what a real Router refuses.
 
-use light_client::{Packet, Payload, Sequence};
+use light_client::{Height, Packet, Payload, Sequence};
 use relayer_core::End;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,18 @@ pub(crate) enum Slot {
     Acknowledgement(u64),
     NextSequence,
 }
+
+/// Which state a header commits to, and how heights are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consensus {
+    /// The state after its block, as with QBFT.
+    StateAfter,
+    /// The state before its block, as with Tendermint; heights are of a revision.
+    StateBefore,
+}
+
+/// The revision of the heights of a chain under [`Consensus::StateBefore`].
+const REVISION: u64 = 3;
 
 /// A slot of the Router, by the client it belongs to (one client for each path).
 pub(crate) type Key = (usize, Slot);
@@ -68,6 +80,7 @@ pub(crate) const POISON: u8 = 3;
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
     pub(crate) end: End,
+    pub(crate) consensus: Consensus,
     /// Times of the blocks, in seconds; the index is the height.
     pub(crate) times: Vec<u64>,
     values: BTreeMap<Key, Vec<(u64, Vec<u8>)>>,
@@ -87,9 +100,10 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(end: End, paths: usize, time: u64) -> Self {
+    pub(crate) fn new(end: End, consensus: Consensus, paths: usize, time: u64) -> Self {
         let mut chain = Self {
             end,
+            consensus,
             times: vec![time],
             values: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -124,8 +138,29 @@ impl Chain {
         self.times.get(usize::try_from(height).ok()?).copied()
     }
 
-    /// The value in the state of a height; an empty value is none.
-    pub(crate) fn value_at(&self, key: Key, height: u64) -> Vec<u8> {
+    /// A height of this number.
+    pub(crate) const fn height_of(&self, number: u64) -> Height {
+        match self.consensus {
+            Consensus::StateAfter => Height::new(number),
+            Consensus::StateBefore => Height::with_revision(REVISION, number),
+        }
+    }
+
+    /// The first header that shows what a block did: what an adapter's prover says of it.
+    pub(crate) fn provable_from(&self, block: u64) -> Height {
+        self.height_of(block + u64::from(self.consensus == Consensus::StateBefore))
+    }
+
+    /// The value that a header proves; an empty value is none.
+    pub(crate) fn proven_at(&self, key: Key, header: u64) -> Vec<u8> {
+        match self.consensus {
+            Consensus::StateAfter => self.value_at(key, header),
+            Consensus::StateBefore => header.checked_sub(1).map_or(Vec::new(), |block| self.value_at(key, block)),
+        }
+    }
+
+    /// The value in the state after a block; an empty value is none.
+    fn value_at(&self, key: Key, height: u64) -> Vec<u8> {
         let versions = self.values.get(&key).map_or(&[][..], Vec::as_slice);
         versions.iter().rev().find(|(at, _)| *at <= height).map(|(_, value)| value.clone()).unwrap_or_default()
     }
@@ -245,7 +280,7 @@ impl Chain {
                 if packets.iter().any(pending) {
                     let proven = |packet: &Packet| {
                         let key = (*path, Slot::Commitment(packet.sequence.get()));
-                        other.value_at(key, *height) == packet.commitment().as_bytes()
+                        other.proven_at(key, *height) == packet.commitment().as_bytes()
                     };
                     let refused = |packet: &Packet| self.time() >= packet.timeout_seconds || kind(packet) == POISON;
                     if !self.trusts(*path, *height) || !packets.iter().all(proven) || packets.iter().any(refused) {
@@ -259,7 +294,7 @@ impl Chain {
             }
             Call::Acknowledge { path, packets, acknowledgements, height } => {
                 let proven = packets.iter().zip(acknowledgements).all(|(packet, bytes)| {
-                    other.value_at((*path, Slot::Acknowledgement(packet.sequence.get())), *height) == *bytes
+                    other.proven_at((*path, Slot::Acknowledgement(packet.sequence.get())), *height) == *bytes
                 });
                 let pending = packets.iter().any(|packet| self.holds(*path, packet));
                 if pending && (!self.trusts(*path, *height) || !proven) {
@@ -276,7 +311,7 @@ impl Chain {
                 let time = other.time_at(*height).unwrap_or(0);
                 let proven = packets.iter().all(|packet| {
                     time >= packet.timeout_seconds
-                        && other.value_at((*path, Slot::Receipt(packet.sequence.get())), *height).is_empty()
+                        && other.proven_at((*path, Slot::Receipt(packet.sequence.get())), *height).is_empty()
                 });
                 let pending = packets.iter().any(|packet| self.holds(*path, packet));
                 if pending && (!self.trusts(*path, *height) || !proven) {

@@ -3,16 +3,16 @@
 
 use crate::{
     answers::Lie,
-    chain::{Call as ChainCall, Chain, TRUSTING_SECONDS, Transaction},
+    chain::{Call as ChainCall, Chain, Consensus, TRUSTING_SECONDS, Transaction},
     check,
     outage::Outages,
     random::Random,
 };
 use futures::FutureExt as _;
-use light_client::{ClientId, Height, Timestamp};
+use light_client::{ClientId, Timestamp};
 use relayer_core::{
-    Action, Alert, BatchId, Direction, End, Event, Head, Limits, PacketState, PathId, PathMachine, SignerAction,
-    SignerEvent, SignerId, SignerMachine, UnixMillis, Write,
+    Action, Alert, BatchId, BatchOutcome, Direction, End, Event, Head, Limits, PacketState, PathId, PathMachine,
+    SignerAction, SignerEvent, SignerId, SignerMachine, UnixMillis, Write,
 };
 use relayer_store::{Guard, MemoryStore, Store};
 use std::{
@@ -131,6 +131,8 @@ impl World {
         let mut random = Random::new(seed);
         let faults = Faults::drawn(&mut random);
         let count = if random.chance(300) { 2 } else { 1 };
+        // Pairs of one kind, and mixed ones.
+        let kinds = [(); 2].map(|()| if random.chance(500) { Consensus::StateAfter } else { Consensus::StateBefore });
         let paths: Vec<PathId> = (0..count).map(|path| format!("path-{path}").parse().expect("a path id")).collect();
         let store = MemoryStore::new();
         let lease = store.lease(LEASE, "simulation", UnixMillis::new(0), u64::MAX).now_or_never();
@@ -140,7 +142,8 @@ impl World {
             clean: faults.none(),
             faults,
             millis: START_SECONDS * 1000,
-            chains: End::BOTH.map(|end| Chain::new(end, count, START_SECONDS)),
+            chains: [(End::A, kinds[0]), (End::B, kinds[1])]
+                .map(|(end, kind)| Chain::new(end, kind, count, START_SECONDS)),
             store,
             guard: Guard { lease: LEASE.into(), fence: lease.fence },
             limits: limits(),
@@ -310,6 +313,7 @@ impl World {
                 SignerAction::Persist(writes) => self.persist(writes)?,
                 SignerAction::Finish(BatchId { path, host, number }, outcome) => {
                     let Some(path) = self.paths.iter().position(|id| *id == path) else { continue };
+                    let outcome = provable(&self.chains[index(host)], outcome);
                     self.jobs.push(Job::PathEvent(path, Event::Finished { host, batch: number, outcome }));
                 }
                 SignerAction::Alert(alert) => self.alert(&alert)?,
@@ -414,7 +418,8 @@ impl World {
                 time += self.random.below(10_000);
             }
         }
-        let head = Head { height: Height::new(height), time: Timestamp::from_unix_seconds(time) };
+        let height = self.chains[index(end)].height_of(height);
+        let head = Head { height, time: Timestamp::from_unix_seconds(time) };
         for path in 0..self.paths.len() {
             self.jobs.push(Job::PathEvent(path, Event::Head(end, head)));
         }
@@ -561,4 +566,14 @@ pub(crate) fn signer_id(end: End) -> SignerId {
 
 pub(crate) fn client_id(end: End, path: usize) -> ClientId {
     format!("model-{end}-{path}").parse().expect("a client id")
+}
+
+/// As the engine does where a batch's end comes to its path: from the height of a block to the first that proves it.
+fn provable(host: &Chain, outcome: BatchOutcome) -> BatchOutcome {
+    match outcome {
+        BatchOutcome::Included { height, success, failed } => {
+            BatchOutcome::Included { height: host.provable_from(height.number()), success, failed }
+        }
+        other => other,
+    }
 }
