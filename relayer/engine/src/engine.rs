@@ -1,10 +1,10 @@
 use crate::{
     Clock, EngineConfig, EngineError, Notice, PathEnd, StatusSnapshot, path_task::PathTask, perform::Context,
-    shared::Shared, signer_task::SignerLoop,
+    shared::Shared, signer_task::SignerLoop, watcher::Watcher,
 };
 use adapter::ChainReader;
 use light_client::{Absence, Sequence};
-use relayer_core::{Direction, Event, Head, PathId, SignerEvent, SignerId};
+use relayer_core::{Direction, End, Event, Head, PathId, SignerEvent, SignerId};
 use relayer_store::Store;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ const PATH_QUEUE: usize = 256;
 pub struct Engine;
 
 impl Engine {
-    /// Checks the configuration and starts one task for each chain, path and signer.
+    /// Checks the configuration and starts one task for each chain, path, signer and hosted client.
     ///
     /// # Errors
     /// What does not fit together; nothing has been started then. Chains need not answer yet.
@@ -41,6 +41,7 @@ impl Engine {
         let mut waiting: Vec<SignerLoop> = Vec::new();
         let mut paths: BTreeMap<PathId, mpsc::Sender<Event>> = BTreeMap::new();
         let mut path_tasks: Vec<PathTask> = Vec::new();
+        let mut watchers: Vec<Watcher> = Vec::new();
         let queue = config.limits.queued_batches.max(1) as usize + config.paths.len() * 16;
         for path in &config.paths {
             for end in [&path.a, &path.b] {
@@ -80,7 +81,7 @@ impl Engine {
                 }
             }
             let (sender, events) = mpsc::channel(PATH_QUEUE);
-            paths.insert(path.id.clone(), sender);
+            paths.insert(path.id.clone(), sender.clone());
             let context = Context {
                 path: path.clone(),
                 store: Arc::clone(&store),
@@ -92,8 +93,14 @@ impl Engine {
             let signer = |end: &PathEnd| signers.get(&signer_id(end)).cloned().map(|sender| (signer_id(end), sender));
             if let ([Some(head_a), Some(head_b)], [Some(signer_a), Some(signer_b)]) = (ends.map(head), ends.map(signer))
             {
+                let context = Arc::new(context);
+                for (host, heads) in End::BOTH.into_iter().zip([&head_b, &head_a]) {
+                    let (machine, stop) = (sender.clone(), stopped.clone());
+                    let owner = config.owner.clone();
+                    watchers.push(Watcher::new(Arc::clone(&context), host, heads.clone(), machine, owner, stop));
+                }
                 path_tasks.push(PathTask {
-                    context: Arc::new(context),
+                    context,
                     owner: config.owner.clone(),
                     limits: config.limits.clone(),
                     seed: config.seed,
@@ -111,6 +118,9 @@ impl Engine {
         }
         for path in path_tasks {
             tasks.spawn(path.run());
+        }
+        for watcher in watchers {
+            tasks.spawn(watcher.run());
         }
         Ok(EngineHandle { shared, paths, stop, tasks })
     }

@@ -135,7 +135,7 @@ impl PathTask {
                     changed = true;
                     tracing::trace!(path = %id, ?event, "event");
                 }
-                let actions = machine.handle(event, self.context.shared.now());
+                let actions = machine.handle(self.context.provable(event), self.context.shared.now());
                 self.last_batch = machine.last_batch();
                 for action in actions {
                     changed = true;

@@ -1,7 +1,7 @@
 //! Performs what a path's machine asks for: adapter calls, each within its time, each ending in one event.
 
 use crate::{
-    PathHandles, codec,
+    PathEnd, PathHandles, codec,
     shared::{Shared, ends, index},
 };
 use adapter::{AdapterError, Message, PacketEvent, Plan, TrustedState};
@@ -10,8 +10,8 @@ use light_client::{
     acknowledgement_commitment, acknowledgement_path, commitment_path, next_sequence_send_path, receipt_path,
 };
 use relayer_core::{
-    Action, Call, Direction, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item, ItemToProve, Observed,
-    Prepared, Question, Step, Task, Trusted, Wanted,
+    Action, BatchOutcome, Call, Direction, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item,
+    ItemToProve, Observed, Prepared, Question, Step, Task, Trusted, Wanted,
 };
 use relayer_store::{Store, StoreError};
 use std::{future::Future, sync::Arc, time::Duration};
@@ -75,6 +75,18 @@ impl Context {
         }
     }
 
+    /// A batch that a signer saw included: its height, like those of events, is from now on the first at which what it did
+    /// can be proven.
+    pub(crate) fn provable(&self, event: Event) -> Event {
+        match event {
+            Event::Finished { host, batch, outcome: BatchOutcome::Included { height, success, failed } } => {
+                let height = ends(&self.path, host).0.prover.provable_from(height);
+                Event::Finished { host, batch, outcome: BatchOutcome::Included { height, success, failed } }
+            }
+            other => other,
+        }
+    }
+
     /// One call of an adapter: in time, or it failed.
     async fn call<T>(
         &self,
@@ -92,7 +104,7 @@ impl Context {
     async fn read_events(&self, end: End, from: Height, to: Height) -> Result<Event, Failure> {
         let (here, there) = ends(&self.path, end);
         let events = self.call(&here.chain, "reading events", here.reader.packet_events(from, to)).await?;
-        let ours = events.into_iter().filter_map(|event| observed(event, &here.client, &there.client)).collect();
+        let ours = events.into_iter().filter_map(|event| observed(event, here, &there.client)).collect();
         Ok(Event::Events { end, from, to, events: ours })
     }
 
@@ -177,8 +189,7 @@ impl Context {
             Question::NoReceipt(direction, sequence) => Claim::absent(self.receipt_path(direction, sequence)),
             Question::NextSequence(direction, next) => {
                 let (source, _) = ends(&self.path, direction.source());
-                let mut value = [0; 32];
-                value[24..].copy_from_slice(&next.to_be_bytes());
+                let value = source.prover.stored_number(next);
                 Claim::present(self.full(direction.source(), &next_sequence_send_path(&source.client)), value)
             }
         }
@@ -377,12 +388,14 @@ impl Context {
             Wanted::Sent => {
                 let found = source.reader.sent_packet(&source.client, sequence);
                 let found = self.call(&source.chain, "looking for a packet", found).await?;
-                found.map(|at| Observed::Sent { height: at.height, packet: at.value })
+                let since = |height| source.prover.provable_from(height);
+                found.map(|at| Observed::Sent { height: since(at.height), packet: at.value })
             }
             Wanted::Acknowledgement => {
                 let found = destination.reader.written_acknowledgement(&destination.client, sequence);
                 let found = self.call(&destination.chain, "looking for an acknowledgement", found).await?;
-                found.map(|at| Observed::Acknowledged { height: at.height, sequence, acknowledgement: at.value })
+                let since = |height| destination.prover.provable_from(height);
+                found.map(|at| Observed::Acknowledged { height: since(at.height), sequence, acknowledgement: at.value })
             }
         };
         Ok(Event::Found { direction, sequence, wanted, event })
@@ -422,24 +435,26 @@ fn message_of(step: Step, proof: Proof, proof_height: Height) -> Message {
     }
 }
 
-/// An event of this path, or nothing: a Router tells of all its clients. `here` is the client on the chain that tells.
-fn observed(event: PacketEvent, here: &ClientId, there: &ClientId) -> Option<Observed> {
+/// An event of this path, or nothing: a Router tells of all its clients. `here` is the chain that tells. Its height is from
+/// now on the first at which what happened can be proven.
+fn observed(event: PacketEvent, here: &PathEnd, there: &ClientId) -> Option<Observed> {
+    let since = here.prover.provable_from(event.height());
     match event {
-        PacketEvent::Sent { height, packet }
-            if packet.source_client == *here && packet.destination_client == *there =>
+        PacketEvent::Sent { packet, .. }
+            if packet.source_client == here.client && packet.destination_client == *there =>
         {
-            Some(Observed::Sent { height, packet })
+            Some(Observed::Sent { height: since, packet })
         }
-        PacketEvent::Received { height, destination_client, sequence } if destination_client == *here => {
-            Some(Observed::Received { height, sequence })
+        PacketEvent::Received { destination_client, sequence, .. } if destination_client == here.client => {
+            Some(Observed::Received { height: since, sequence })
         }
-        PacketEvent::Acknowledged { height, destination_client, sequence, acknowledgement }
-            if destination_client == *here =>
+        PacketEvent::Acknowledged { destination_client, sequence, acknowledgement, .. }
+            if destination_client == here.client =>
         {
-            Some(Observed::Acknowledged { height, sequence, acknowledgement })
+            Some(Observed::Acknowledged { height: since, sequence, acknowledgement })
         }
-        PacketEvent::Settled { height, source_client, sequence, .. } if source_client == *here => {
-            Some(Observed::Settled { height, sequence })
+        PacketEvent::Settled { source_client, sequence, .. } if source_client == here.client => {
+            Some(Observed::Settled { height: since, sequence })
         }
         _ => None,
     }

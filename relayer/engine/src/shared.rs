@@ -1,16 +1,17 @@
 //! What the tasks tell of themselves, for snapshots; nothing is decided by it.
 
 use crate::{
-    Clock, EngineConfig, PathHandles,
+    Clock, EngineConfig, PathHandles, conflict,
+    forecast::forecast,
     status::{
-        ChainStatus, ClientStatus, DirectionStatus, NodeState, Notice, PathStatus, SignerStatus, StateCount,
+        ChainStatus, ClientStatus, DirectionStatus, FrozenBy, NodeState, Notice, PathStatus, SignerStatus, StateCount,
         StatusSnapshot, WaitingCount,
     },
 };
 use adapter::{AdapterError, AdapterErrorKind};
-use light_client::{Assurance, ErasedLightClient};
+use light_client::{Assurance, ErasedLightClient, Status};
 use relayer_core::{
-    ClientReport, Direction, DirectionReport, End, Failure, Head, PacketState, PathId, PathMachine, SignerId,
+    ClientReport, Conflict, Direction, DirectionReport, End, Failure, Head, PacketState, PathId, PathMachine, SignerId,
     SignerReport, UnixMillis, Waiting,
 };
 use std::{
@@ -36,6 +37,14 @@ struct Told {
     chains: BTreeMap<String, ChainTold>,
     paths: BTreeMap<PathId, PathTold>,
     signers: BTreeMap<SignerId, SignerTold>,
+    /// What was found out about each hosted client's chain.
+    watched: BTreeMap<(PathId, End), Watched>,
+}
+
+#[derive(Clone, Default)]
+struct Watched {
+    conflicts: Vec<Conflict>,
+    frozen_by: Option<FrozenBy>,
 }
 
 #[derive(Clone, Default)]
@@ -158,6 +167,21 @@ impl Shared {
         }
     }
 
+    /// A hosted client as its path last told of it.
+    pub(crate) fn client(&self, path: &PathId, host: End) -> Option<ClientReport> {
+        self.told().paths.get(path).map(|told| told.clients[index(host)].clone())
+    }
+
+    /// The headers that contradict one another, of the chain that a hosted client follows.
+    pub(crate) fn conflicts(&self, path: &PathId, host: End, conflicts: Vec<Conflict>) {
+        self.told().watched.entry((path.clone(), host)).or_default().conflicts = conflicts;
+    }
+
+    /// By what a hosted client was frozen, or that it is not.
+    pub(crate) fn frozen(&self, path: &PathId, host: End, by: Option<FrozenBy>) {
+        self.told().watched.entry((path.clone(), host)).or_default().frozen_by = by;
+    }
+
     pub(crate) fn signer(&self, id: &SignerId, report: SignerReport) {
         let mut told = self.told();
         let note = told.signers.get(id).and_then(|signer| signer.note.clone());
@@ -213,7 +237,7 @@ impl Shared {
             started_millis: self.started,
             running: !told.stopped,
             chains,
-            paths: self.paths.iter().map(|path| path_status(path, told.paths.get(&path.id), now)).collect(),
+            paths: self.paths.iter().map(|path| path_status(path, &told, now)).collect(),
             signers: told.signers.iter().map(signer).collect(),
         }
     }
@@ -224,13 +248,17 @@ impl Shared {
     }
 }
 
-fn path_status(path: &PathHandles, told: Option<&PathTold>, now: UnixMillis) -> PathStatus {
+fn path_status(path: &PathHandles, all: &Told, now: UnixMillis) -> PathStatus {
+    let told = all.paths.get(&path.id);
+    let watched = End::BOTH.map(|host| all.watched.get(&(path.id.clone(), host)));
+    let frozen_by = |host: End| watched[index(host)].and_then(|watched| watched.frozen_by.as_ref());
     let client = |host: End| {
         let (here, there) = ends(path, host);
         let report = told.map(|told| &told.clients[index(host)]);
         let client = report.and_then(|report| report.client.as_ref());
         let verified = report.and_then(|report| report.verified);
         let time = client.map(|client| client.latest.time.unix_seconds());
+        let expires = client.and_then(|client| client.expires).map(|expires| expires.unix_seconds());
         ClientStatus {
             host,
             host_chain: here.chain.clone(),
@@ -241,8 +269,11 @@ fn path_status(path: &PathHandles, told: Option<&PathTold>, now: UnixMillis) -> 
             latest_height: client.map(|client| client.latest.height),
             latest_time_seconds: time,
             freshness_seconds: time.map(|time| now.seconds().saturating_sub(time)),
-            expires_at_seconds: client.and_then(|client| client.expires).map(|expires| expires.unix_seconds()),
+            expires_at_seconds: expires,
+            expires_in_seconds: expires.map(|expires| expires.saturating_sub(now.seconds())),
             refresh_at_seconds: report.and_then(|report| report.refresh).map(|refresh| refresh.unix_seconds()),
+            forecast: report.and_then(|report| forecast(report, now)),
+            frozen_by: frozen_by(host).cloned(),
             status: client.map(|client| client.status),
             assurance: client.and_then(|client| assurance(there.prover.light_client(), &client.latest.client)),
             verified_height: verified.map(|(height, _)| height),
@@ -271,7 +302,19 @@ fn path_status(path: &PathHandles, told: Option<&PathTold>, now: UnixMillis) -> 
             batches_in_flight: report.map_or(0, |report| report.batches),
         }
     };
-    PathStatus { id: path.id.clone(), clients: End::BOTH.map(client), directions: Direction::BOTH.map(direction) }
+    let clients = End::BOTH.map(client);
+    let is_frozen = |client: &&ClientStatus| client.status == Some(Status::Frozen);
+    let frozen = clients.iter().find(is_frozen);
+    let (conflicts, conflicts_kept) =
+        conflict::shown(path, watched.iter().flatten().flat_map(|watched| &watched.conflicts));
+    PathStatus {
+        id: path.id.clone(),
+        stopped: frozen.map(|client| conflict::why_stopped(path, client.host, client.frozen_by.as_ref())),
+        clients,
+        directions: Direction::BOTH.map(direction),
+        conflicts,
+        conflicts_kept,
+    }
 }
 
 fn assurance(client: &dyn ErasedLightClient, state: &[u8]) -> Option<Assurance> {

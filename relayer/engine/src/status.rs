@@ -1,7 +1,7 @@
 //! What the engine tells the outside: snapshots and notices, ready for JSON. Times are Unix seconds unless named
 //! otherwise; amounts are decimal text in the chain's smallest unit.
 
-use light_client::{Assurance, ChainId, ClientId, ClientType, Height, Status};
+use light_client::{Assurance, BlockHash, ChainId, ClientId, ClientType, Height, Status};
 use relayer_core::{Direction, End, PacketState, Parked, PathId, Step, UnixMillis, Waiting};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,82 @@ pub struct PathStatus {
     pub clients: [ClientStatus; 2],
     /// Packets from `a` to `b`, and from `b` to `a`.
     pub directions: [DirectionStatus; 2],
+    /// Why nothing is carried any more, in words; `None` while packets move.
+    pub stopped: Option<String>,
+    /// The headers of both chains that contradict one another, newest first; the latest ones of those that are kept.
+    pub conflicts: Vec<ConflictStatus>,
+    /// How many of them are kept, by the end that hosts the client they concern: those that make misbehaviour, and others.
+    pub conflicts_kept: [ConflictCount; 2],
+}
+
+/// How many conflicts of one hosted client are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictCount {
+    /// Pairs of headers that make misbehaviour.
+    pub misbehaviour: u64,
+    /// Pairs of which at least one is not certified, or cannot be shown to be.
+    pub unproven: u64,
+}
+
+/// Two headers of one chain that contradict one another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictStatus {
+    /// The chain whose headers they are.
+    pub chain: String,
+    /// The chain that hosts the client which they concern.
+    pub host_chain: String,
+    /// That client.
+    pub client: ClientId,
+    /// The headers.
+    pub headers: [HeaderStatus; 2],
+    /// When they were first seen.
+    pub seen_millis: UnixMillis,
+    /// Whether the light client took them for misbehaviour.
+    pub misbehaviour: bool,
+    /// When the evidence was last handed over to be submitted.
+    pub submitted_millis: Option<UnixMillis>,
+}
+
+/// A header of a conflict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderStatus {
+    /// Its height.
+    pub height: Height,
+    /// The hash of its block.
+    pub hash: BlockHash,
+    /// Who served it, without credentials.
+    pub origin: String,
+    /// Whether the light client took it for certified.
+    pub certified: bool,
+}
+
+/// By what a hosted client was frozen, as the chain that hosts it tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenBy {
+    /// The transaction.
+    pub transaction: String,
+    /// The account that sent it.
+    pub submitter: String,
+    /// The height of its block.
+    pub height: Height,
+    /// The heights and hashes of the two blocks in the evidence; none when the transaction does not show them.
+    pub blocks: Vec<(Height, BlockHash)>,
+}
+
+/// Whether a client will be refreshed before it expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Forecast {
+    /// It does not expire.
+    Never,
+    /// It will be refreshed when its time comes.
+    InTime,
+    /// The time has come, and no update has succeeded since.
+    Late,
+    /// The same, with less than a third of its life left.
+    Endangered,
+    /// It has expired.
+    Expired,
 }
 
 /// A client, as the chain that hosts it tells.
@@ -91,8 +167,14 @@ pub struct ClientStatus {
     pub freshness_seconds: Option<u64>,
     /// When it expires unless it is updated, in Unix seconds; `None` when it never does or is not known yet.
     pub expires_at_seconds: Option<u64>,
+    /// How long that is from now, in seconds; 0 when it has expired.
+    pub expires_in_seconds: Option<u64>,
     /// When the relayer will refresh it at the latest, in Unix seconds.
     pub refresh_at_seconds: Option<u64>,
+    /// Whether that will be in time; `None` before it was first read.
+    pub forecast: Option<Forecast>,
+    /// By what it was frozen; `None` while it is not, or when the chain does not tell.
+    pub frozen_by: Option<FrozenBy>,
     /// Whether it may be used.
     pub status: Option<Status>,
     /// How far it can be relied upon.
