@@ -80,7 +80,18 @@ async fn estimate(pool: &Pool, call: Call<'_>, max_gas: u64) -> Result<u64, Adap
     let request = &json!([call.json(max_gas)]);
     pool.attempt(|endpoint| async move {
         let answer = endpoint.call("eth_estimateGas", request.clone()).await;
-        answer.and_then(|value| quantity("gas", &value)).map_err(|e| refused(e, &endpoint, "eth_estimateGas"))
+        let error = match answer.and_then(|value| quantity("gas", &value)) {
+            Ok(gas) => return Ok(gas),
+            Err(error) => error,
+        };
+        // Some nodes (ethermint's) keep the contract's reason to themselves here, and tell it when they are just to call.
+        if matches!(&error, RpcError::Node { data: None, .. }) && !error.is_the_nodes_own() {
+            let called = endpoint.call("eth_call", json!([call.json(max_gas), "latest"])).await;
+            if let Err(told @ RpcError::Node { data: Some(_), .. }) = called {
+                return Err(refused(told, &endpoint, "eth_call"));
+            }
+        }
+        Err(refused(error, &endpoint, "eth_estimateGas"))
     })
     .await
 }
