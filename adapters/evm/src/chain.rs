@@ -76,8 +76,8 @@ impl EvmChain {
 
     /// The hash of the chain's first block.
     ///
-    /// A Tendermint chain begins above 0 ([`Consensus::Tendermint`]), and its nodes answer a question for block 0 with their
-    /// latest one.
+    /// A Tendermint chain begins above 0 ([`Consensus::Tendermint`]), and its nodes answer a question for block 0 with another
+    /// block.
     ///
     /// # Errors
     /// [`AdapterError::Inconsistent`] when the node's header does not hash to what it says, or is of another height;

@@ -103,6 +103,15 @@ impl Consensus {
         }
     }
 
+    /// Whether nodes say at once that there is no receipt of a transaction.
+    pub(crate) const fn denies_receipts_at_once(&self) -> bool {
+        match self {
+            Self::Qbft | Self::Ibft2 => true,
+            // Source: cosmos/evm v0.5.1, `rpc/backend/tx_info.go`: it looks again and again, 51 seconds long.
+            Self::Tendermint { .. } => false,
+        }
+    }
+
     /// The chain's height of this number, with the revision that its clients give it.
     pub fn height(&self, number: u64) -> Height {
         match self {

@@ -4,11 +4,12 @@
 mod support;
 
 use adapter::{
-    AdapterError, AdapterErrorKind, ChainReader as _, ChainWriter as _, FeeBid, FeeBump, Outcome, TransactionHash,
+    AdapterError, AdapterErrorKind, ChainReader as _, ChainWriter as _, FeeBid, FeeBump, Message, Outcome,
+    TransactionHash,
 };
 use adapter_devchain::{Fork, NodeHandle};
 use adapter_evm::{Address, ClientParams, Consensus, EndpointConfig, EvmChain, EvmConfig, FeePolicy};
-use light_client::{Height, Timestamp};
+use light_client::{Height, SlotKey, Timestamp};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 use support::{
-    config, key,
+    base, config, key,
     liar::{Act, Liar},
     node,
 };
@@ -46,14 +47,14 @@ fn first_block(recording: &Value) -> Value {
     block
 }
 
-/// Answers for blocks as such a node: one latest block, which is also answered for block 0, and a first one at height 1.
+/// Answers for blocks as such a node: a latest block, and a first one at height 1, which is answered for block 0 too.
 fn blocks(recording: &Value) -> Act {
     let (latest, first) = (recording["block"].clone(), first_block(recording));
     Act::change(move |method, params, answer| {
         if method == "eth_getBlockByNumber" {
             answer["result"] = match params[0].as_str().unwrap() {
-                "latest" | "0x0" => latest.clone(),
-                "0x1" => first.clone(),
+                "latest" => latest.clone(),
+                "0x0" | "0x1" => first.clone(),
                 _ => Value::Null,
             };
         }
@@ -112,7 +113,7 @@ async fn the_first_block_is_not_block_0() {
     let liar = Liar::start(&node, blocks(&recording)).await;
     let hash = chain(&node, &liar, &recording, 1).await.genesis_hash().await.unwrap();
     assert_eq!(hash.as_bytes(), &[1; 32]);
-    // The latest block instead of block 0, which there is none of.
+    // Block 1 instead of block 0, which there is none of.
     let error = chain(&node, &liar, &recording, 0).await.genesis_hash().await.unwrap_err();
     assert!(matches!(error, AdapterError::Inconsistent { field: "number", .. }), "{error}");
     // A first block that the node has not kept: another may have.
@@ -159,13 +160,28 @@ async fn receipts_tell_of_success_and_of_a_revert() {
     for (recording, height) in recordings() {
         let node = node(chain_id(&recording), Fork::London).await;
         let receipts = recording["receipts"].clone();
+        let asked = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&asked);
+        let waiting = TransactionHash([4; 32]);
         let liar = Liar::start(
             &node,
             Act::change(move |method, params, answer| {
                 let of_hash = |receipt: &&Value| receipt["transactionHash"] == params[0];
-                if method == "eth_getTransactionReceipt" {
-                    answer["result"] =
-                        receipts.as_object().unwrap().values().find(of_hash).cloned().unwrap_or(Value::Null);
+                let receipt = receipts.as_object().unwrap().values().find(of_hash).cloned();
+                match method {
+                    "eth_getTransactionByHash" if params[0] == json!(waiting.to_string()) => {
+                        answer["result"] = json!({ "hash": params[0], "blockNumber": null });
+                    }
+                    "eth_getTransactionByHash" => {
+                        let known =
+                            |receipt: Value| json!({ "hash": params[0], "blockNumber": receipt["blockNumber"] });
+                        answer["result"] = receipt.map_or(Value::Null, known);
+                    }
+                    "eth_getTransactionReceipt" => {
+                        seen.fetch_add(1, Ordering::SeqCst);
+                        answer["result"] = receipt.unwrap_or(Value::Null);
+                    }
+                    _ => {}
                 }
             }),
         )
@@ -185,8 +201,11 @@ async fn receipts_tell_of_success_and_of_a_revert() {
             assert_eq!(found, Height::with_revision(height.revision(), number("blockNumber")), "{name}");
             assert!(failed_items.is_empty());
         }
-        // A receipt comes after its block: until then the node knows nothing of the transaction, or that it waits.
+        // cosmos/evm waits for a receipt that there is not, for longer than anyone waits for an answer.
+        assert_eq!(asked.load(Ordering::SeqCst), 3);
+        assert_eq!(writer.outcome(waiting).await.unwrap(), Outcome::Pending);
         assert_eq!(writer.outcome(TransactionHash([3; 32])).await.unwrap(), Outcome::Unknown);
+        assert_eq!(asked.load(Ordering::SeqCst), 3, "a receipt was asked for before there can be one");
     }
 }
 
@@ -272,4 +291,34 @@ async fn what_is_bid_is_configured_or_follows_the_base_fee() {
         let writer = EvmChain::connect(config).await.unwrap().writer(key(&node, 1)).unwrap();
         assert_eq!(writer.sign_cancel(0, FeeBump::First).await.unwrap().fee, expected);
     }
+}
+
+/// IRITA's nodes say of a call that would revert only that it does; the reason is in the answer to the call itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_of_a_refusal_is_asked_for_where_it_is_kept_back() {
+    let base = base(node(96_101, Fork::London).await).await;
+    let liar = Liar::start(
+        &base.node,
+        Act::change(|method, _, answer| {
+            if method == "eth_estimateGas" && answer["error"].is_object() {
+                let message = "rpc error: code = InvalidArgument desc = execution reverted: invalid request";
+                answer["error"] = json!({ "code": -32_000, "message": message });
+            }
+        }),
+    )
+    .await;
+    let config = EvmConfig { endpoints: vec![EndpointConfig::new(&liar.url)], ..base.chain.config().clone() };
+    let writer = EvmChain::connect(config).await.unwrap().writer(key(&base.node, 1)).unwrap();
+    let early = Message::Expire { receipt_slot: SlotKey::new([3; 32]), timeout_seconds: u64::MAX };
+    let error = writer.sign(&[early], 0).await.unwrap_err();
+    assert!(matches!(&error, AdapterError::Refused { reason, .. } if reason.starts_with("ExpiryTooEarly(")), "{error}");
+    // Nothing to be told: the node's own words.
+    liar.set(Act::change(|method, _, answer| {
+        if matches!(method, "eth_estimateGas" | "eth_call") {
+            answer.as_object_mut().unwrap().remove("result");
+            answer["error"] = json!({ "code": -32_000, "message": "no words" });
+        }
+    }));
+    let error = writer.sign(&[Message::Notarise { slots: vec![SlotKey::new([3; 32])] }], 0).await.unwrap_err();
+    assert!(matches!(&error, AdapterError::Refused { reason, .. } if reason == "no words"), "{error}");
 }

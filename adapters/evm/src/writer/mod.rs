@@ -160,9 +160,9 @@ impl ChainWriter for EvmWriter {
         for endpoint in &endpoints {
             match outcome_of(self.config(), endpoint, hash, self.router).await {
                 Ok(Some(outcome)) => return Ok(outcome),
-                Ok(None) => match is_known(endpoint, hash).await {
-                    Ok(true) => best = Some(Outcome::Pending),
-                    Ok(false) => best = best.or(Some(Outcome::Unknown)),
+                Ok(None) => match whereabouts(endpoint, hash).await {
+                    Ok(Whereabouts::Unknown) => best = best.or(Some(Outcome::Unknown)),
+                    Ok(Whereabouts::Waiting | Whereabouts::InBlock) => best = Some(Outcome::Pending),
                     Err(error) => failure = Some((endpoint, error)),
                 },
                 Err(error) => failure = Some((endpoint, error)),
@@ -220,25 +220,32 @@ async fn send(endpoint: &Endpoint, transaction: &SignedTransaction) -> Result<()
             })
         }
         Err(error) if error.is_the_nodes_own() => Err(error.into_adapter(endpoint.label(), OPERATION)),
-        Err(RpcError::Node { message, .. }) => {
-            if is_known(endpoint, transaction.hash).await? {
-                return Ok(());
-            }
-            Err(AdapterError::Refused { operation: OPERATION, reason: message })
-        }
+        Err(RpcError::Node { message, .. }) => match whereabouts(endpoint, transaction.hash).await? {
+            Whereabouts::Unknown => Err(AdapterError::Refused { operation: OPERATION, reason: message }),
+            Whereabouts::Waiting | Whereabouts::InBlock => Ok(()),
+        },
         Err(other) => Err(other.into_adapter(endpoint.label(), OPERATION)),
     }
 }
 
-async fn is_known(endpoint: &Endpoint, hash: TransactionHash) -> Result<bool, AdapterError> {
+/// Where a node has a transaction.
+enum Whereabouts {
+    Unknown,
+    Waiting,
+    InBlock,
+}
+
+async fn whereabouts(endpoint: &Endpoint, hash: TransactionHash) -> Result<Whereabouts, AdapterError> {
     const OPERATION: &str = "eth_getTransactionByHash";
     let work = async {
         let answer = endpoint.call(OPERATION, json!([hash.to_string()])).await?;
         if answer.is_null() {
-            return Ok(false);
+            return Ok(Whereabouts::Unknown);
         }
-        check_hash("hash", Fields::of("transaction", &answer)?.fixed("hash")?, hash)?;
-        Ok(true)
+        let fields = Fields::of("transaction", &answer)?;
+        check_hash("hash", fields.fixed("hash")?, hash)?;
+        let in_block = fields.optional("blockNumber").is_some();
+        Ok(if in_block { Whereabouts::InBlock } else { Whereabouts::Waiting })
     };
     work.await.map_err(|e: RpcError| e.into_adapter(endpoint.label(), OPERATION))
 }
@@ -285,6 +292,19 @@ struct LogFields {
     data: Value,
 }
 
+/// Whether a node is to be asked for a receipt: where it would be long in saying that there is none, only once it says that
+/// the transaction is in a block.
+async fn may_have_receipt(
+    config: &EvmConfig,
+    endpoint: &Endpoint,
+    hash: TransactionHash,
+) -> Result<bool, AdapterError> {
+    if config.consensus.denies_receipts_at_once() {
+        return Ok(true);
+    }
+    Ok(matches!(whereabouts(endpoint, hash).await?, Whereabouts::InBlock))
+}
+
 /// Asks one endpoint what became of a transaction; `None` when it is in no block (yet).
 async fn outcome_of(
     config: &EvmConfig,
@@ -293,6 +313,9 @@ async fn outcome_of(
     router: Address,
 ) -> Result<Option<Outcome>, AdapterError> {
     const OPERATION: &str = "eth_getTransactionReceipt";
+    if !may_have_receipt(config, endpoint, hash).await? {
+        return Ok(None);
+    }
     let work = async {
         let answer = endpoint.call_for::<OutcomeFields>(OPERATION, json!([hash.to_string()])).await?;
         // Some nodes answer for a transaction that still waits, without a block.
@@ -327,6 +350,9 @@ pub(crate) async fn receipt_of(
     hash: TransactionHash,
 ) -> Result<Option<TransactionReceipt>, AdapterError> {
     const OPERATION: &str = "eth_getTransactionReceipt";
+    if !may_have_receipt(config, endpoint, hash).await? {
+        return Ok(None);
+    }
     let work = async {
         let answer = endpoint.call(OPERATION, json!([hash.to_string()])).await?;
         if answer.is_null() {
