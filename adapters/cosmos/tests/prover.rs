@@ -82,6 +82,13 @@ fn replay(
     state
 }
 
+/// A change to an answer, by method and parameters.
+type BendAnswer = fn(&str, &Value, &mut Value);
+/// A change to an answer.
+type Bend = fn(&mut Value);
+/// Keys of slots, and what lies there.
+type Slots = Vec<(String, Option<Vec<u8>>)>;
+
 #[tokio::test]
 async fn heights_that_trust_does_not_reach_are_reached_by_nearer_ones() {
     for (capture, name, from, to) in [(WALK, "lighter-1", 3, 28), (IRITA_WALK, "irita-walk", 8, 34)] {
@@ -210,7 +217,8 @@ async fn nodes_that_bend_a_header_or_withhold_validators_are_found_out() {
             }),
         ));
     }
-    let other: [(&str, fn(&str, &Value, &mut Value)); 7] = [
+    type Plain = fn(&str, &Value, &mut Value);
+    let other: [(&str, Plain); 7] = [
         ("another time", |method, _, answer| {
             if method == "commit" {
                 answer["signed_header"]["header"]["time"] = json!("2026-11-21T07:33:33.000000001Z");
@@ -264,8 +272,11 @@ async fn nodes_that_bend_a_header_or_withhold_validators_are_found_out() {
     }
 }
 
+/// A key in hexadecimal, and what lies there.
+type Read = (String, Option<Vec<u8>>);
+
 /// A chain of the recorded storage proofs: the key's proof by the key, in hexadecimal.
-fn storage(capture: &str) -> (Chain, Vec<(String, Option<Vec<u8>>)>) {
+fn storage(capture: &str) -> (Chain, Vec<Read>) {
     let capture: Value = serde_json::from_str(capture).unwrap();
     let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
     let height = number(&capture["proof_height"]);
@@ -344,7 +355,8 @@ async fn nodes_that_bend_a_proof_are_found_out() {
     let (key, value) = reads.iter().find(|(_, value)| value.is_some()).unwrap();
     let path = |key: &str| MerklePath::from_elements(vec![b"evm".to_vec(), hex::decode(key).unwrap()]);
     let claims = [Claim::present(path(key), value.clone().unwrap()), Claim::absent(path(&absent))];
-    let changes: [(&str, fn(&mut Value)); 7] = [
+    type Bend = fn(&mut Value);
+    let changes: [(&str, Bend); 7] = [
         ("a bent inner proof", |ops| bend(&mut ops[0]["data"])),
         ("a bent outer proof", |ops| bend(&mut ops[1]["data"])),
         ("no outer proof", |ops| drop(ops.as_array_mut().unwrap().pop())),

@@ -10,6 +10,9 @@ use fake::{Chain, Fake, Raw};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+/// A change to an answer.
+type Bend = fn(&mut Value);
+
 const WALK: &str = include_str!("../../../../light-clients/tendermint/vectors/captures/cometbft-038-walk.json");
 const SEARCH_034: &str = include_str!("../../vectors/rpc/kvstore-034.json");
 const SEARCH_038: &str = include_str!("../../vectors/rpc/kvstore-038.json");
@@ -342,7 +345,8 @@ async fn transactions_are_found_in_every_dialect() {
 #[tokio::test]
 async fn searches_that_do_not_add_up_are_refused() {
     let capture: Value = serde_json::from_str(SEARCH_038).unwrap();
-    let changes: [(&str, fn(&mut Value), AdapterErrorKind); 5] = [
+    type Bend = fn(&mut Value);
+    let changes: [(&str, Bend, AdapterErrorKind); 5] = [
         ("one left out", |a| drop(a["txs"].as_array_mut().unwrap().pop()), AdapterErrorKind::Inconsistent),
         ("another order", |a| a["txs"].as_array_mut().unwrap().reverse(), AdapterErrorKind::Inconsistent),
         ("another's hash", |a| a["txs"][0]["hash"] = a["txs"][1]["hash"].clone(), AdapterErrorKind::Inconsistent),
