@@ -82,13 +82,6 @@ fn replay(
     state
 }
 
-/// A change to an answer, by method and parameters.
-type BendAnswer = fn(&str, &Value, &mut Value);
-/// A change to an answer.
-type Bend = fn(&mut Value);
-/// Keys of slots, and what lies there.
-type Slots = Vec<(String, Option<Vec<u8>>)>;
-
 #[tokio::test]
 async fn heights_that_trust_does_not_reach_are_reached_by_nearer_ones() {
     for (capture, name, from, to) in [(WALK, "lighter-1", 3, 28), (IRITA_WALK, "irita-walk", 8, 34)] {

@@ -10,9 +10,6 @@ use fake::{Chain, Fake, Raw};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// A change to an answer.
-type Bend = fn(&mut Value);
-
 const WALK: &str = include_str!("../../../../light-clients/tendermint/vectors/captures/cometbft-038-walk.json");
 const SEARCH_034: &str = include_str!("../../vectors/rpc/kvstore-034.json");
 const SEARCH_038: &str = include_str!("../../vectors/rpc/kvstore-038.json");

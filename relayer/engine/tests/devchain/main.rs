@@ -2,6 +2,8 @@
 //! that the relayer is torn down at any moment.
 #![allow(clippy::unwrap_used)]
 
+mod endpoint;
+mod evidence;
 mod link;
 mod nodes;
 mod trust;

@@ -1,0 +1,88 @@
+//! One more endpoint of a development chain, with what it shows in the test's hands.
+
+use adapter_devchain::{Chain, ExtraData, FaultRule, Forgery, NodeHandle, Reply, Rpc, block_hash};
+use axum::{Router, body::Bytes, extract::State, http::header, response::IntoResponse};
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// The running endpoint.
+pub(crate) struct Endpoint {
+    pub(crate) url: String,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    rpc: Rpc,
+    /// What the blocks that it shows are, in place of the chain's.
+    forgery: Mutex<Option<Forgery>>,
+}
+
+impl Endpoint {
+    /// An honest one.
+    pub(crate) async fn start(node: &NodeHandle) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let rpc = Rpc::new(Arc::clone(node.chain()), false, Vec::new());
+        let shared = Arc::new(Shared { rpc, forgery: Mutex::new(None) });
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, shared, task }
+    }
+
+    /// From now on has these faults.
+    pub(crate) fn set_faults(&self, rules: Vec<FaultRule>) {
+        self.shared.rpc.set_faults(rules);
+    }
+
+    /// From now on shows these blocks.
+    pub(crate) fn forge(&self, forgery: Option<Forgery>) {
+        *self.shared.forgery.lock().unwrap() = forgery;
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> impl IntoResponse {
+    let Reply::Answer { body: bytes, .. } = shared.rpc.handle(&body) else { panic!("it always answers") };
+    let forgery = shared.forgery.lock().unwrap().clone();
+    let bytes = match forgery {
+        None => bytes,
+        Some(forgery) => {
+            let request: Value = serde_json::from_slice(&body).unwrap();
+            let mut answers: Value = serde_json::from_slice(&bytes).unwrap();
+            let chain = shared.rpc.chain();
+            match (request.as_array(), answers.as_array_mut()) {
+                (Some(requests), Some(answers)) => {
+                    for answer in answers {
+                        let request = requests.iter().find(|request| request["id"] == answer["id"]).unwrap();
+                        forge(chain, &forgery, request, answer);
+                    }
+                }
+                _ => forge(chain, &forgery, &request, &mut answers),
+            }
+            serde_json::to_vec(&answers).unwrap()
+        }
+    };
+    ([(header::CONTENT_TYPE, "application/json")], bytes)
+}
+
+/// Another block in place of the one that is shown; only what a forgery changes is changed.
+fn forge(chain: &Chain, forgery: &Forgery, request: &Value, answer: &mut Value) {
+    let Some(block) = answer.get_mut("result").filter(|_| request["method"] == "eth_getBlockByNumber") else { return };
+    let Some(number) = block["number"].as_str() else { return };
+    let number = u64::from_str_radix(number.trim_start_matches("0x"), 16).unwrap();
+    if number == 0 {
+        return;
+    }
+    let header = chain.forge(number, forgery).unwrap();
+    let hash = block_hash(&header, &ExtraData::decode(&header.extra_data).unwrap());
+    block["hash"] = format!("{hash:?}").into();
+    block["receiptsRoot"] = format!("{:?}", header.receipts_root).into();
+    block["extraData"] = header.extra_data.to_string().into();
+}

@@ -1,0 +1,274 @@
+//! Two blocks where there should be one: who serves them is found out, the client is shown them, and its path alone stops.
+
+use crate::{
+    Relayer, config,
+    endpoint::Endpoint,
+    issue,
+    link::{Side, key, linked, node, now, path_end},
+    lock, path_id, start_with,
+};
+use adapter::{AdapterError, ChainReader as _, ChainWriter as _, Message, Outcome, Prover as _, TrustedState};
+use adapter_devchain::{Fault, FaultRule, Forgery, NodeHandle};
+use adapter_evm::{ClientParams, EndpointConfig, EvmChain, EvmConfig};
+use light_client::Status;
+use relayer_core::{End, PacketState, PathId, Waiting};
+use relayer_engine::{
+    ByHandError, Clock as _, ConflictStatus, EngineConfig, PathHandles, PathStatus, ShownByHand, SystemClock,
+    submit_by_hand,
+};
+use relayer_store::{PacketQuery, SqliteStore, Store as _};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const PATIENCE_MILLIS: u64 = 60_000;
+
+/// Looks until it is so.
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = SystemClock.now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(SystemClock.now().millis_since(started) < PATIENCE_MILLIS, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// `b` is served by its own node and by one more endpoint.
+async fn with_a_second_endpoint(b: &mut Side) -> Endpoint {
+    let endpoint = Endpoint::start(&b.node).await;
+    let urls = [b.node.url.as_str(), endpoint.url.as_str()];
+    let endpoints = urls.map(EndpointConfig::new).to_vec();
+    let chain = EvmChain::connect(EvmConfig { endpoints, ..b.chain.config().clone() }).await.unwrap();
+    b.end = path_end(b.name, &chain, &b.client).await;
+    endpoint
+}
+
+fn path(relayer: &Relayer, id: &PathId) -> PathStatus {
+    relayer.handle.status().paths.into_iter().find(|path| path.id == *id).unwrap()
+}
+
+/// The client on `a`, which follows `b`.
+async fn status_on_a(sides: &[Side; 2]) -> Status {
+    let [a, _] = sides;
+    a.chain.reader().unwrap().client(&a.client).await.unwrap().value.unwrap().status
+}
+
+async fn settled_on(relayer: &Relayer, id: &PathId, count: usize) {
+    until("packets settle", async || {
+        let query = PacketQuery { path: Some(id.clone()), limit: 100, ..PacketQuery::default() };
+        let packets = relayer.store.packets(&query).await.unwrap();
+        (packets.len() == count && packets.iter().all(|packet| packet.row.state == PacketState::Acknowledged))
+            .then_some(())
+    })
+    .await;
+}
+
+async fn pair(a: u64, b: u64) -> ([Side; 2], Endpoint) {
+    let nodes: [NodeHandle; 2] = [node(a).await, node(b).await];
+    let [first, second] = nodes;
+    let mut sides = linked(first, second).await;
+    let endpoint = with_a_second_endpoint(&mut sides[1]).await;
+    (sides, endpoint)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_certified_blocks_freeze_the_client_and_stop_that_path_alone() {
+    let folder = TempDir::new().unwrap();
+    let (sides, endpoint) = pair(92_101, 92_102).await;
+    let [a, b] = &sides;
+    let mut others = linked(node(92_103).await, node(92_104).await).await;
+    for (side, name) in others.iter_mut().zip(["c", "d"]) {
+        side.end = path_end(name, &side.chain, &side.client).await;
+    }
+    let [c, d] = &others;
+    let other: PathId = "c-to-d".parse().unwrap();
+    let both = || {
+        let mut config: EngineConfig = config(&sides);
+        config.paths.push(PathHandles { id: other.clone(), a: c.end.clone(), b: d.end.clone() });
+        config
+    };
+    let relayer = start_with(both(), folder.path()).await;
+    let there = issue(a, 1).await;
+    lock(a, b, &there.content, now() + 3_600).await;
+    let elsewhere = issue(c, 1).await;
+    lock(c, d, &elsewhere.content, now() + 3_600).await;
+    settled_on(&relayer, &path_id(), 1).await;
+    settled_on(&relayer, &other, 1).await;
+    assert!(path(&relayer, &path_id()).conflicts.is_empty() && path(&relayer, &path_id()).stopped.is_none());
+
+    // One endpoint shows a second block at each height, certified by the same validators.
+    endpoint.set_faults(vec![FaultRule::always(Fault::Equivocate)]);
+    let stopped = until("the path stops and says why", async || {
+        let path = path(&relayer, &path_id());
+        path.stopped.clone().filter(|_| path.clients[0].frozen_by.is_some())
+    })
+    .await;
+    assert_eq!(status_on_a(&sides).await, Status::Frozen);
+    let status = path(&relayer, &path_id());
+    let by = status.clients[0].frozen_by.clone().unwrap();
+    assert_eq!(by.submitter, a.end.writer.signer(), "the relayer did it");
+    let [(height, first), (same, second)] = by.blocks.as_slice() else { panic!("{by:?}") };
+    assert!(height == same && first != second, "{by:?}");
+    for part in [&by.transaction, &by.submitter, &first.to_string(), &second.to_string(), "two blocks of b"] {
+        assert!(stopped.contains(part), "{part}: {stopped}");
+    }
+    // Who served what is kept, without credentials.
+    let kept = relayer.store.conflicts(&path_id()).await.unwrap();
+    let shown = kept.iter().find(|conflict| conflict.evidence.is_some()).unwrap();
+    assert!(shown.submitted.is_some() && shown.headers.iter().all(|header| header.certified), "{shown:?}");
+    let origins = shown.headers.each_ref().map(|header| header.origin.as_str());
+    let of = |endpoint: &str| origins.iter().filter(|origin| origin.contains(endpoint)).count();
+    assert_eq!((of("#0 http://127.0.0.1"), of("#1 http://127.0.0.1")), (1, 1), "{origins:?}");
+    assert!(status.conflicts_kept[0].misbehaviour > 0 && status.conflicts_kept[1].misbehaviour == 0, "{status:?}");
+
+    // Packets of that path wait; those of another go on. (On `a` the Router lets nothing out through a frozen client.)
+    let waits = issue(b, 2).await;
+    lock(b, a, &waits.content, now() + 3_600).await;
+    let goes = issue(c, 2).await;
+    lock(c, d, &goes.content, now() + 3_600).await;
+    settled_on(&relayer, &other, 2).await;
+    until("the packet waits for a client", async || {
+        let query = PacketQuery { path: Some(path_id()), pending: true, limit: 10, ..PacketQuery::default() };
+        let packets = relayer.store.packets(&query).await.unwrap();
+        packets.first().filter(|packet| packet.row.waiting == Waiting::Client).map(|_| ())
+    })
+    .await;
+    assert!(path(&relayer, &other).stopped.is_none());
+    relayer.handle.stop().await;
+    drop(relayer.store);
+
+    // Another process finds what was kept, and learns from the chain by what the client was frozen.
+    endpoint.set_faults(Vec::new());
+    let relayer = start_with(both(), folder.path()).await;
+    let again =
+        until("the path says why once more", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
+    assert_eq!(again, by);
+    assert_eq!(relayer.store.conflicts(&path_id()).await.unwrap(), kept);
+    let hashes = |conflicts: &[ConflictStatus]| conflicts.iter().map(|one| one.headers[0].hash).collect::<Vec<_>>();
+    assert_eq!(hashes(&path(&relayer, &path_id()).conflicts), hashes(&status.conflicts));
+    relayer.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_nobody_certified_is_kept_and_stops_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (sides, endpoint) = pair(92_111, 92_112).await;
+    let [a, b] = &sides;
+    let relayer = start_with(config(&sides), folder.path()).await;
+    let one = b.node.chain().validators()[0].address;
+    endpoint.forge(Some(Forgery {
+        receipts_root: Some([7; 32].into()),
+        signers: Some(vec![one]),
+        ..Forgery::default()
+    }));
+    let conflict = until("the lie is kept", async || path(&relayer, &path_id()).conflicts.first().cloned()).await;
+    let [certified, lie]: [_; 2] = {
+        let mut headers = conflict.headers.clone();
+        headers.sort_by_key(|header| !header.certified);
+        headers
+    };
+    assert!(certified.certified && certified.origin.contains("#0 "), "{conflict:?}");
+    assert!(!lie.certified && lie.origin.contains("#1 http://127.0.0.1"), "{conflict:?}");
+
+    // Packets go on meanwhile, and nothing is submitted however long it goes on.
+    for number in 1..=2 {
+        let receipt = issue(a, number).await;
+        lock(a, b, &receipt.content, now() + 3_600).await;
+    }
+    settled_on(&relayer, &path_id(), 2).await;
+    until("more heights are compared", async || {
+        (path(&relayer, &path_id()).conflicts_kept[0].unproven >= 4).then_some(())
+    })
+    .await;
+    let kept = relayer.store.conflicts(&path_id()).await.unwrap();
+    assert!(kept.iter().all(|conflict| conflict.evidence.is_none() && conflict.submitted.is_none()), "{kept:?}");
+    assert_eq!(status_on_a(&sides).await, Status::Active);
+    assert!(path(&relayer, &path_id()).stopped.is_none());
+    relayer.handle.stop().await;
+    drop(relayer.store);
+
+    endpoint.forge(None);
+    let relayer = start_with(config(&sides), folder.path()).await;
+    until("what was kept is shown again", async || path(&relayer, &path_id()).conflicts.first().cloned()).await;
+    relayer.handle.stop().await;
+}
+
+/// The validators certify a second block and show it to the client behind everybody's back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_was_misled_is_found_out_and_frozen() {
+    let folder = TempDir::new().unwrap();
+    let (sides, endpoint) = pair(92_121, 92_122).await;
+    let [a, b] = &sides;
+    // The state root is the true one, so that everything is as it should be but the block.
+    endpoint.forge(Some(Forgery { receipts_root: Some([9; 32].into()), ..Forgery::default() }));
+    let only = EvmConfig { endpoints: vec![EndpointConfig::new(&endpoint.url)], ..b.chain.config().clone() };
+    let accomplice = EvmChain::connect(only).await.unwrap();
+    let hosted = a.chain.reader().unwrap().client(&a.client).await.unwrap().value.unwrap();
+    let trusted = TrustedState { height: hosted.latest_height, client: hosted.client, consensus: hosted.consensus };
+    let head = accomplice.reader().unwrap().head().await.unwrap();
+    let prover = accomplice.prover(ClientParams::default()).unwrap();
+    let now_is = light_client::Timestamp::from_unix_seconds(now());
+    let updates = prover.updates(&trusted, head.height, now_is).await.unwrap();
+    let messages: Vec<Message> = updates
+        .into_iter()
+        .map(|update| Message::UpdateClient { client: a.client.clone(), update: update.update })
+        .collect();
+    let stranger = a.chain.writer(key(a.chain.config().chain_id, 2)).unwrap();
+    let nonce = stranger.nonces().await.unwrap().next_final;
+    let signed = stranger.sign(&messages, nonce).await.unwrap();
+    stranger.broadcast(&signed).await.unwrap();
+    until("the client is misled", async || match stranger.outcome(signed.hash).await.unwrap() {
+        Outcome::Included { success, .. } => {
+            assert!(success);
+            Some(())
+        }
+        _ => None,
+    })
+    .await;
+    // Nobody serves that block any more: only the client's own state shows it.
+    endpoint.forge(None);
+    let relayer = start_with(config(&sides), folder.path()).await;
+    let by = until("it is found out", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
+    assert_eq!(status_on_a(&sides).await, Status::Frozen);
+    assert!(by.blocks.iter().all(|(height, _)| *height == head.height), "{by:?}");
+    assert!(by.blocks.iter().any(|(_, hash)| *hash == head.hash), "{by:?}");
+    let kept = relayer.store.conflicts(&path_id()).await.unwrap();
+    let told = format!("by {} in {}", stranger.signer(), signed.hash);
+    assert!(kept.iter().any(|one| one.headers.iter().any(|header| header.origin.contains(&told))), "{kept:?}");
+    relayer.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_shows_the_client_headers_obtained_elsewhere() {
+    let folder = TempDir::new().unwrap();
+    let (sides, endpoint) = pair(92_131, 92_132).await;
+    let [a, b] = &sides;
+    let head = b.chain.reader().unwrap().head().await.unwrap();
+    let hosted = a.chain.reader().unwrap().client(&a.client).await.unwrap().value.unwrap();
+    let trusted = TrustedState { height: hosted.latest_height, client: hosted.client, consensus: hosted.consensus };
+    endpoint.set_faults(vec![FaultRule::always(Fault::Equivocate)]);
+    let now_is = light_client::Timestamp::from_unix_seconds(now());
+    let served = b.end.prover.served_headers(&trusted, head.height, now_is).await.unwrap();
+    let [first, second] = served.as_slice() else { panic!("{served:?}") };
+    assert!(first.certified && second.certified && first.header.hash != second.header.hash, "{served:?}");
+
+    let store = SqliteStore::open(&folder.path().join("relayer.db"), "a person").await.unwrap();
+    let path = &config(&sides).paths[0];
+    let show = async |first: &[u8], second: &[u8]| {
+        let headers = [(first, "a letter".to_owned()), (second, "another letter".to_owned())];
+        submit_by_hand(&store, "a person", path, End::A, headers, SystemClock.now()).await
+    };
+    let refused = show(&first.header.bytes, &first.header.bytes).await;
+    assert!(matches!(&refused, Err(ByHandError::Chain(AdapterError::Verification { .. }))), "{refused:?}");
+    assert!(show(&first.header.bytes, b"{}").await.is_err() && show(b"", &second.header.bytes).await.is_err());
+    assert_eq!(status_on_a(&sides).await, Status::Active);
+    assert!(store.conflicts(&path_id()).await.unwrap().is_empty());
+
+    let shown = show(&first.header.bytes, &second.header.bytes).await.unwrap();
+    assert!(matches!(shown, ShownByHand::Included { success: true, .. }), "{shown:?}");
+    assert_eq!(status_on_a(&sides).await, Status::Frozen);
+    let kept = store.conflicts(&path_id()).await.unwrap();
+    assert!(kept.len() == 1 && kept[0].evidence.is_some() && kept[0].submitted.is_some(), "{kept:?}");
+    store.close().await;
+}
