@@ -144,7 +144,7 @@ mod tests {
     const FOLDER: &str = "vectors/ibc-v2";
 
     fn recorded(name: &str) -> Value {
-        serde_json::from_slice(&std::fs::read(format!("{FOLDER}/{name}.json")).unwrap()).unwrap()
+        serde_json::from_slice(&std::fs::read(format!("{FOLDER}/{name}")).unwrap()).unwrap()
     }
 
     fn message<M: prost::Message + Default>(recording: &Value, name: &str) -> (Any, Option<M>) {
@@ -172,7 +172,13 @@ mod tests {
     #[test]
     fn messages_are_those_that_chains_took() {
         let mut seen = 0;
-        for name in ["success_protobuf", "error_acknowledgement", "timeout", "transfer_abi", "long_value_back"] {
+        for name in [
+            "success_protobuf.json",
+            "error_acknowledgement.json",
+            "timeout.json",
+            "transfer_abi.json",
+            "long_value_back.json",
+        ] {
             let recording = recorded(name);
             let packet = hex::decode(recording["packet"]["protobuf"].as_str().unwrap()).unwrap();
             let packet = proto::packet_from_proto(proto::Packet::decode(packet.as_slice()).unwrap()).unwrap();
@@ -216,7 +222,7 @@ mod tests {
 
     #[test]
     fn each_packet_has_its_own_proof() {
-        let recording = recorded("timeout");
+        let recording = recorded("timeout.json");
         let packet = hex::decode(recording["packet"]["protobuf"].as_str().unwrap()).unwrap();
         let packet = proto::packet_from_proto(proto::Packet::decode(packet.as_slice()).unwrap()).unwrap();
         let packets = vec![packet.clone(), packet];
