@@ -29,8 +29,8 @@ const START_LIMIT: Duration = Duration::from_secs(180);
 /// Longest wait for a transaction of the node's own command line to take effect.
 const TRANSACTION_LIMIT: Duration = Duration::from_secs(60);
 
-/// A chain makes blocks when it has made so many: the second one needs votes of the first.
-const FIRST_BLOCKS: u64 = 2;
+/// A chain is there when it has made so many blocks: before that a node of the SDK answers no question with a proof.
+const FIRST_BLOCKS: u64 = 4;
 
 /// How a network is made.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct Options {
     pub spares: usize,
     /// Pause after each block; a round takes a little longer.
     pub block_time: Duration,
-    /// Accounts with coins, by name.
+    /// Accounts with coins, by name; "operator" is taken by each node's own.
     pub accounts: Vec<String>,
 }
 

@@ -63,14 +63,21 @@ impl Relayer {
     }
 }
 
-/// Writes the file of a path between two chains, in place of the one that `init` wrote.
+/// Writes the file of a path between two chains, and removes what else `init` wrote about chains and paths.
 pub(crate) fn write_path(config: &Path, name: &str, chains: [&str; 2], clients: [&str; 2]) -> Outcome {
+    for (folder, kept) in [("chains", chains.as_slice()), ("paths", &[])] {
+        for entry in fs::read_dir(config.join(folder))? {
+            let file = entry?.path();
+            if !kept.iter().any(|name| file.file_stem() == Some(name.as_ref())) {
+                fs::remove_file(file)?;
+            }
+        }
+    }
     let [a, b] = chains;
     let [on_a, on_b] = clients;
     let text = format!(
         "enabled = true\n\n[a]\nchain = \"{a}\"\nclient = \"{on_a}\"\n\n[b]\nchain = \"{b}\"\nclient = \"{on_b}\"\n"
     );
-    fs::remove_file(config.join("paths/devchain-a-devchain-b.toml"))?;
     Ok(fs::write(config.join(format!("paths/{name}.toml")), text)?)
 }
 

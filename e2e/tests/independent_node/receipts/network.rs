@@ -30,7 +30,7 @@ pub(super) fn options(chain_id: &str) -> Options {
     Options {
         validators: VALIDATORS,
         spares: 1,
-        accounts: ["operator", "custodian", "holder"].map(str::to_owned).to_vec(),
+        accounts: ["relayer", "custodian", "holder"].map(str::to_owned).to_vec(),
         ..Options::new(chain_id)
     }
 }

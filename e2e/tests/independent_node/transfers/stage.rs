@@ -25,7 +25,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn set(directory: &Path) -> Outcome<Self> {
         let start = |index: usize| -> Outcome<Chain> {
-            let accounts = ["operator", "holder"].map(str::to_owned).to_vec();
+            let accounts = ["relayer", "holder"].map(str::to_owned).to_vec();
             let options = Options { accounts, ..Options::new(CHAIN_IDS[index]) };
             let network = CosmosNetwork::start(Kind::Simd, &directory.join(CHAINS[index]), &options)?;
             Ok(Chain { name: CHAINS[index], network, client: CLIENT })
