@@ -250,6 +250,8 @@ fn is_node_refusal(error: &AdapterError) -> bool {
 /// How much an error says when no endpoint succeeded.
 fn weight(error: &AdapterError) -> u8 {
     match error {
+        // What an honest node shows to be out of reach is reached by a nearer height, whatever others say.
+        error if error.kind() == AdapterErrorKind::InsufficientTrust => 7,
         AdapterError::Refused { .. } => 6,
         AdapterError::Verification { .. } => 5,
         AdapterError::Inconsistent { .. } => 4,

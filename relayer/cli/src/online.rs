@@ -13,12 +13,14 @@ use adapter_evm::EvmChain;
 use light_client::Status;
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-/// Asks every chain that a path names.
+/// Asks every chain that an enabled path names.
 pub(crate) async fn check(config: &Config, report: &mut Report) {
     let keys = Keys::new(config);
     let mut ends: BTreeMap<&str, Vec<(&Path, String, &PathEnd)>> = BTreeMap::new();
-    let files: Vec<_> = config.paths.values().map(|path| config.path_file(path)).collect();
-    for (path, file) in config.paths.values().zip(&files) {
+    // What is left alone need not answer.
+    let paths: Vec<_> = config.paths.values().filter(|path| path.enabled).collect();
+    let files: Vec<_> = paths.iter().map(|path| config.path_file(path)).collect();
+    for (path, file) in paths.into_iter().zip(&files) {
         for (side, end) in ["a", "b"].into_iter().zip(&path.ends) {
             ends.entry(&end.chain).or_default().push((file, format!("{side}.client"), end));
         }

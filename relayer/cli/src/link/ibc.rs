@@ -117,7 +117,7 @@ pub(crate) async fn run(
     Ok(LinkReport { linked: true, ends: [report(a, b), report(b, a)] })
 }
 
-/// Sees to it that a client of `followed` is on `host`, made by this account or linked already.
+/// Sees to it that a client of `followed` is on `host`, made by this account and noted.
 async fn ensure(
     host: &mut IbcEnd,
     followed: &IbcEnd,
@@ -129,13 +129,16 @@ async fn ensure(
         if !matches!(host.hosted().await?, Hosted::None) {
             return Ok(());
         }
-        tell(format_args!("  {}: client {} is not there any more: a new one is needed", host.name, host.client));
-    } else if let Hosted::Linked(client) = host.hosted().await?
-        && client.counterparty == followed.client
-        && ClientRules::of(&followed.config)?.check(&client.client).is_ok()
-    {
-        return Ok(());
+        // What one node does not have may be there all the same: a second client would break a path that works.
+        return Err(CliError::Deployment {
+            chain: host.name.clone(),
+            what: "client",
+            expected: format!("{}, as noted when it was made", host.client),
+            found: "none; delete the path's record under deployments/ to begin anew".to_owned(),
+        });
     }
+    // A client that is not noted was made by somebody else, or trusts what nobody here confirmed: it is never taken over,
+    // whatever it demands, since its first state decides what it believes.
     let rules = ClientRules::of(&followed.config)?;
     let prover = followed.checked(followed.chain.prover(&rules, &host.config))?;
     let what = format!("{}: reading its latest header", followed.name);

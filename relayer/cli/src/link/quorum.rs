@@ -30,7 +30,12 @@ async fn protocols(end: &End) -> Option<Value> {
         EndpointUrl::Plain(url) => Some(url.clone()),
         EndpointUrl::Variable(_) => None,
     })?;
-    let client = reqwest::Client::builder().timeout(TIMEOUT).build().ok()?;
+    let client = reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .ok()?;
     let question = json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_nodeInfo", "params": [] });
     let mut answer = client.post(url).json(&question).send().await.ok()?;
     let mut body = Vec::new();
