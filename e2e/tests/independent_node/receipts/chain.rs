@@ -161,12 +161,21 @@ pub(super) struct StorageProof {
 impl Chain {
     /// The latest block.
     pub(super) fn head(&self) -> Outcome<Head> {
-        self.block("latest")
+        match &self.finality {
+            Finality::Qbft => self.block("latest"),
+            Finality::Tendermint { rpc, .. } => self.block_at(cosmos::height(*rpc)?),
+        }
     }
 
-    /// The block of a height.
+    /// The block of a height. Of Tendermint chains the header is asked: a node that has not indexed the newest block's
+    /// transactions yet answers an error for the block.
     pub(super) fn block_at(&self, height: u64) -> Outcome<Head> {
-        self.block(&format!("{height:#x}"))
+        match &self.finality {
+            Finality::Qbft => self.block(&format!("{height:#x}")),
+            Finality::Tendermint { rpc, .. } => {
+                Ok(Head { height, time: cosmos::header_at(*rpc, height)?.unix_nanoseconds / 1_000_000_000 })
+            }
+        }
     }
 
     fn block(&self, tag: &str) -> Outcome<Head> {

@@ -26,7 +26,9 @@ pub(super) struct Plan<'a> {
 pub(super) fn linked(program: Program, path: &str, plans: [Plan<'_>; 2]) -> Outcome<(Relayer, [Side; 2])> {
     let runtime = Arc::new(Runtime::new()?);
     let mut sides = Vec::new();
-    for plan in plans {
+    let [a, b] = &plans;
+    let partners = [b.station.holder()?, a.station.holder()?];
+    for (plan, partner) in plans.into_iter().zip(partners) {
         let deployed = program.ask(&["deploy", plan.name])?;
         let address = |key: &str| Outcome::Ok(deployed[key].as_str().ok_or("no address")?.parse::<Address>()?);
         let chain = Chain {
@@ -39,7 +41,7 @@ pub(super) fn linked(program: Program, path: &str, plans: [Plan<'_>; 2]) -> Outc
             bridge: address("bridge")?,
             since: deployed["height"].as_u64().ok_or("no height")?,
         };
-        sides.push(Side::new(&runtime, chain, plan.station)?);
+        sides.push(Side::new(&runtime, chain, &plan.station, partner)?);
     }
     program.run(&["link", path, "--yes"], "")?;
     program.run(&["check", "--online"], "")?;

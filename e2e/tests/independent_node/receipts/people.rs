@@ -6,7 +6,7 @@ use adapter_evm::{
     EndpointConfig, EvmAccount, EvmChain, EvmConfig, FeePolicy, Key, TransactionReceipt,
     receipts::{Content, Facts, Receipts},
 };
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use e2e::wait;
 use futures::future::try_join_all;
 use light_client::ClientId;
@@ -48,6 +48,7 @@ pub(super) struct Side {
     custodian_id: B256,
     custodian: EvmAccount,
     holder: EvmAccount,
+    partner: Address,
     issued: AtomicU64,
 }
 
@@ -57,8 +58,16 @@ impl Receipt {
     }
 }
 
+impl Station<'_> {
+    /// The holder's address, the same on every chain.
+    pub(super) fn holder(&self) -> Outcome<Address> {
+        Ok(Key::from_secret(self.holder_key.as_slice())?.address())
+    }
+}
+
 impl Side {
-    pub(super) fn new(runtime: &Arc<Runtime>, chain: Chain, station: Station<'_>) -> Outcome<Self> {
+    /// `partner`: the holder on the other chain.
+    pub(super) fn new(runtime: &Arc<Runtime>, chain: Chain, station: &Station<'_>, partner: Address) -> Outcome<Self> {
         let client: ClientId = chain.client.parse()?;
         let mut config = EvmConfig::new(station.chain_id, vec![EndpointConfig::new(chain.endpoint.url())]);
         config.router = Some(chain.router);
@@ -76,6 +85,7 @@ impl Side {
             custodian_id: B256::right_padding_from(station.custodian_id.as_bytes()),
             custodian: account(&station.custodian_key)?,
             holder: account(&station.holder_key)?,
+            partner,
             issued: AtomicU64::new(0),
             chain,
         })
@@ -96,7 +106,7 @@ impl Side {
         Ok(self.runtime.block_on(try_join_all((0..count).map(issue)))?)
     }
 
-    /// The holder locks receipts of this chain for the same holder on the other; the numbers of the packets.
+    /// The holder locks receipts of this chain for the other chain's holder; the numbers of the packets.
     pub(super) fn lock(&self, receipts: &[Receipt]) -> Outcome<Vec<u64>> {
         let timeout = self.chain.head()?.time + LONG_TIMEOUT;
         let lock = |receipt| self.lock_until(receipt, timeout);
@@ -115,14 +125,14 @@ impl Side {
         receipt: &Receipt,
         timeout: u64,
     ) -> Result<(u64, TransactionReceipt), Box<dyn std::error::Error + Send + Sync>> {
-        let to = self.holder.address();
+        let to = self.partner;
         let locked = self.receipts.lock(&self.holder, &self.client, &receipt.content, to, to, timeout).await?;
         Ok((locked.0.get(), locked.1))
     }
 
-    /// The holder sends receipts of the other chain home; the numbers of the packets.
+    /// The holder sends receipts of the other chain home, to the holder there; the numbers of the packets.
     pub(super) fn send_back(&self, receipts: &[Receipt]) -> Outcome<Vec<u64>> {
-        let (timeout, to) = (self.chain.head()?.time + LONG_TIMEOUT, self.holder.address());
+        let (timeout, to) = (self.chain.head()?.time + LONG_TIMEOUT, self.partner);
         let send = |receipt: &Receipt| {
             let content = receipt.content;
             async move { self.receipts.return_receipt(&self.holder, &content, to, to, timeout).await }
