@@ -5,7 +5,7 @@ use super::super::chain::Finality;
 use super::super::link::{Plan, linked};
 use super::super::people::{Side, Station};
 use super::Outcome;
-use crate::relayer::{Relayer, configured, edit};
+use crate::relayer::{Relayer, configured, edit, write_path};
 use alloy_primitives::Address;
 use e2e::json_rpc::Endpoint;
 use e2e::node::{Node, Options};
@@ -19,7 +19,7 @@ const PATH: &str = "devchain-a-geth";
 const CHAIN_IDS: [u64; 2] = [9001, 9002];
 /// The warehouses that `init`'s configuration admits.
 const CUSTODIANS: [&str; 2] = ["warehouse-a", "warehouse-b"];
-/// The clients that `init`'s configuration names.
+/// The client on each chain of the other one.
 const CLIENT: &str = "qbft-0";
 
 /// The chains, the program and the people. The fields are dropped in this order: relayer first, chains last.
@@ -94,10 +94,5 @@ fn configure(config: &Path, [a, b]: [String; 2], custodians: [Address; 2]) -> Ou
             ("min_balance_gwei = 0", "min_balance_gwei = 1_000_000_000"),
         ],
     )?;
-    edit(
-        &config.join("paths/devchain-a-devchain-b.toml"),
-        "paths/devchain-a-geth.toml",
-        config,
-        &[("chain = \"devchain-b\"", "chain = \"geth\"")],
-    )
+    write_path(config, PATH, CHAINS, [CLIENT; 2])
 }
