@@ -116,7 +116,7 @@ async fn check_funds(chain: &ChainConfig, connected: &Connected, keys: &Keys<'_>
             let key = format!("transactions.signer = {:?}", chain.signer);
             report.problem(&chain.file, key, expected, format!("{balance} {unit}: send funds to the account"));
         }
-        Ok(0) => check_penniless(chain, connected, report).await,
+        Ok(0) => check_penniless(chain, connected, unit, report).await,
         Ok(balance) => report.fact(format!("chain {}: the signer has {balance} {unit}", chain.name)),
         Err(error) => {
             let key = format!("transactions.signer = {:?}", chain.signer);
@@ -126,13 +126,13 @@ async fn check_funds(chain: &ChainConfig, connected: &Connected, keys: &Keys<'_>
 }
 
 /// An account without funds will do where gas is free, and nowhere else.
-async fn check_penniless(chain: &ChainConfig, connected: &Connected, report: &mut Report) {
+async fn check_penniless(chain: &ChainConfig, connected: &Connected, unit: &str, report: &mut Report) {
     let key = format!("transactions.signer = {:?}", chain.signer);
     match connected.price_of_gas().await {
         Ok(None) => report.fact(format!("chain {}: the signer has no funds and needs none: gas is free", chain.name)),
         Ok(Some(price)) => {
             let expected = format!("funds: gas costs {price} a unit");
-            report.problem(&chain.file, key, expected, "nothing: send funds to the account");
+            report.problem(&chain.file, key, expected, format!("0 {unit}: send funds to the account"));
         }
         Err(error) => {
             report.problem(&chain.file, key, "a chain that tells its price of gas", Words(&error).to_string())
