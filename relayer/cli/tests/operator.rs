@@ -97,7 +97,10 @@ async fn from_nothing_to_two_linked_chains() -> TestResult {
     })
     .await?;
     let status = run_well(root, &["status"])?;
-    assert!(status.contains("4 validators of which 3 must seal") && status.contains("proven"), "{status}");
+    assert!(
+        status.contains("4 validators with secp256k1 keys; 3 of 4 must seal") && status.contains("proven"),
+        "{status}"
+    );
     assert_eq!(json(&run_well(root, &["packets", "--pending", "--json"])?)?, Value::Array(Vec::new()));
     assert_eq!(run(root, &["packets", "--state", "lost"])?.status.code(), Some(3));
     let other_page = format!("127.0.0.1:{}", support::free_port()?);
@@ -152,11 +155,11 @@ async fn a_chain_that_is_down_is_waited_for() -> TestResult {
 fn nodes_of_another_chain_are_refused() -> TestResult {
     let site = Site::new()?;
     let _chain = site.chain("a", &[])?;
-    site.change("chains/devchain-a.toml", "chain_id = 9001", "chain_id = 9003")?;
+    site.change("chains/devchain-a.toml", "chain_id = 9001", "chain_id = 9099")?;
     let deploy = run(site.path(), &["deploy", "devchain-a"])?;
     let said = String::from_utf8_lossy(&deploy.stderr).into_owned();
     assert_eq!(deploy.status.code(), Some(3), "{said}");
-    assert!(said.contains("9003") && said.contains("9001"), "{said}");
+    assert!(said.contains("9099") && said.contains("9001"), "{said}");
     Ok(())
 }
 
