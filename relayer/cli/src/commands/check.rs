@@ -55,8 +55,7 @@ fn offline(config: &Config, report: &mut Report) {
     // Each key is told once, whatever the number of places that name it.
     let mut keys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let enabled = config.paths.values().filter(|path| path.enabled);
-    let in_paths: BTreeSet<_> =
-        enabled.clone().flat_map(|path| path.ends.iter().map(|end| end.chain.as_str())).collect();
+    let in_paths: BTreeSet<_> = enabled.flat_map(|path| path.ends.iter().map(|end| end.chain.as_str())).collect();
     let left_alone: Vec<_> = config.chains.keys().filter(|name| !in_paths.contains(name.as_str())).cloned().collect();
     if !left_alone.is_empty() {
         report.warn(format!("in no enabled path: {}", left_alone.join(", ")));

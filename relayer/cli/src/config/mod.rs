@@ -162,9 +162,13 @@ impl ChainConfig {
         }
     }
 
-    /// That something needs an Ethereum-compatible chain.
+    /// That something needs a chain of the other kind.
     pub(crate) fn wrong_kind(&self) -> ConfigError {
-        ConfigError::one(&self.file, "kind", "\"evm\"", "\"cosmos\"")
+        let other = match self.settings {
+            ChainSettings::Evm(_) => "cosmos",
+            ChainSettings::Cosmos(_) => "evm",
+        };
+        ConfigError::one(&self.file, "kind", format!("{other:?}"), format!("{:?}", self.kind()))
     }
 
     /// As [`ChainConfig::evm`], with the contracts that `deploy` has made.
