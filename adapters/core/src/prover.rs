@@ -172,5 +172,10 @@ pub trait Prover: Send + Sync {
     /// # Errors
     /// [`AdapterError::Verification`] when the two do not make misbehaviour in the light client's eyes, or the states do
     /// not say who was to certify them.
-    fn evidence(&self, stored: &StoredStates, headers: [&[u8]; 2], now: Timestamp) -> Result<Vec<u8>, AdapterError>;
+    async fn evidence(
+        &self,
+        stored: &StoredStates,
+        headers: [&[u8]; 2],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, AdapterError>;
 }

@@ -620,15 +620,15 @@ async fn two_blocks_of_one_height_are_seen_and_make_evidence() {
         assert_eq!(prover.header(&first.header.bytes).unwrap(), first.header);
         let states = stored(&prover, &chain, &[3, 7]);
         let headers = [first.header.bytes.as_slice(), second.header.bytes.as_slice()];
-        let evidence = prover.evidence(&states, headers, now).unwrap();
+        let evidence = prover.evidence(&states, headers, now).await.unwrap();
         if host == Host::Router {
             Evidence::decode(&evidence).unwrap();
         }
         let inside = prover.headers_of_evidence(&evidence).unwrap().map(|header| header.hash);
         assert!(inside.contains(&first.header.hash) && inside.contains(&second.header.hash));
         // One block twice is none, nor are two that the stored states do not reach.
-        assert!(prover.evidence(&states, [headers[0]; 2], now).is_err());
-        assert!(prover.evidence(&stored(&prover, &chain, &[7]), headers, now).is_err());
+        assert!(prover.evidence(&states, [headers[0]; 2], now).await.is_err());
+        assert!(prover.evidence(&stored(&prover, &chain, &[7]), headers, now).await.is_err());
         // Not certified from there: nobody who is trusted voted.
         let strangers = serde_json::from_str::<Value>(WALK).unwrap()["blocks"]["forged_by_strangers"].take();
         let height = light_block(&strangers).header.height();

@@ -44,7 +44,7 @@ pub(crate) async fn accuse(
         let (client, evidence) = (here.client.clone(), evidence.to_vec());
         Message::SubmitMisbehaviour { client, evidence }
     };
-    let refusal = match there.prover.evidence(&stored, bytes, now) {
+    let refusal = match there.prover.evidence(&stored, bytes, now).await {
         Ok(evidence) => return Ok(Accusation { messages: vec![call(&evidence)], update: None, evidence }),
         Err(refusal) => refusal,
     };
@@ -59,7 +59,7 @@ pub(crate) async fn accuse(
     // Only the last ones lie around the height.
     states.drain(..states.len().saturating_sub(2));
     let Some(client) = updates.last().map(|last| last.next.client.clone()) else { return Err(refusal) };
-    let evidence = there.prover.evidence(&StoredStates { client, states }, bytes, now)?;
+    let evidence = there.prover.evidence(&StoredStates { client, states }, bytes, now).await?;
     let update = |VerifiedUpdate { update, .. }| Message::UpdateClient { client: here.client.clone(), update };
     let messages = updates.into_iter().map(update).chain([call(&evidence)]).collect();
     Ok(Accusation { messages, update: Some(height), evidence })

@@ -392,7 +392,12 @@ impl Prover for TendermintProver {
         self.header_from(bytes)
     }
 
-    fn evidence(&self, stored: &StoredStates, headers: [&[u8]; 2], now: Timestamp) -> Result<Vec<u8>, AdapterError> {
+    async fn evidence(
+        &self,
+        stored: &StoredStates,
+        headers: [&[u8]; 2],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, AdapterError> {
         self.evidence_of(stored, headers, now)
     }
 }

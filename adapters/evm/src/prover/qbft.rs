@@ -516,7 +516,12 @@ impl Prover for QbftProver {
         self.header_of("header", raw.rlp)
     }
 
-    fn evidence(&self, stored: &StoredStates, headers: [&[u8]; 2], now: Timestamp) -> Result<Vec<u8>, AdapterError> {
+    async fn evidence(
+        &self,
+        stored: &StoredStates,
+        headers: [&[u8]; 2],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, AdapterError> {
         let refused = |error: Error| not_a_nodes("evidence", error);
         let client = ClientState::decode(&stored.client).map_err(refused)?;
         let states = stored.states.iter().map(|(height, bytes)| {
