@@ -3,6 +3,7 @@
 
 mod backoff;
 pub mod codec;
+mod conflict;
 mod event;
 mod id;
 mod lease;
@@ -13,6 +14,7 @@ mod signer;
 mod write;
 
 pub use backoff::back_off_millis;
+pub use conflict::{CONFLICTS_KEPT, Conflict, ConflictKind, ConflictingHeader, surplus};
 pub use event::{
     Action, Alert, BatchOutcome, Call, Event, Failure, Head, HostedClient, ItemToProve, Observed, Prepared, Question,
     Submission, Task, Wanted,
@@ -26,7 +28,4 @@ pub use signer::{
     CLOSED_NONCES_KEPT, OpenStart, SignerAction, SignerEvent, SignerMachine, SignerReport, SignerStart, SignerTask,
     TransactionOutcome,
 };
-pub use write::{
-    Attempt, Bid, CONFLICTS_KEPT, Conflict, ConflictingHeader, Evidence, EvidenceKind, Item, NonceEnd, Purpose,
-    Trusted, Write,
-};
+pub use write::{Attempt, Bid, Evidence, EvidenceKind, Item, NonceEnd, Purpose, Trusted, Write};

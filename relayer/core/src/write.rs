@@ -1,10 +1,6 @@
-use crate::{Direction, End, PacketRow, PathId, SignerId, Step, UnixMillis};
-use light_client::{BlockHash, Height, Packet, Sequence, Timestamp};
+use crate::{Conflict, Direction, End, PacketRow, PathId, SignerId, Step, UnixMillis};
+use light_client::{Height, Packet, Sequence, Timestamp};
 use std::sync::Arc;
-
-/// The most conflicts of one hosted client that are kept of each kind, those that make misbehaviour and those that do not;
-/// the oldest make room.
-pub const CONFLICTS_KEPT: usize = 64;
 
 /// A state of a chain that the relayer's own light client verified, encoded as the light client's types are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,49 +131,6 @@ pub struct Evidence {
     pub bytes: Vec<u8>,
 }
 
-/// A header of a [`Conflict`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConflictingHeader {
-    /// Its height.
-    pub height: Height,
-    /// The hash of its block.
-    pub hash: BlockHash,
-    /// Who served it, without credentials: an endpoint, or whoever told the hosted client.
-    pub origin: String,
-    /// Whether the light client took it for certified when it was seen.
-    pub certified: bool,
-    /// The header with its signatures, in the encoding of evidence.
-    pub bytes: Vec<u8>,
-}
-
-/// Two headers of one chain that contradict one another, and where they came from: they cannot be had again later.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// The end that hosts the client they concern; they are of the other end's chain.
-    pub host: End,
-    /// The headers, sorted by the hashes of their blocks: one pair is one conflict, in whatever order they came.
-    pub headers: [ConflictingHeader; 2],
-    /// When this was first seen.
-    pub seen: UnixMillis,
-    /// The evidence that the light client accepted; `None` while the two do not make misbehaviour.
-    pub evidence: Option<Vec<u8>>,
-    /// When the evidence was last handed over to be submitted.
-    pub submitted: Option<UnixMillis>,
-}
-
-impl Conflict {
-    /// Two headers that are not of one block, as they were seen.
-    pub fn new(host: End, mut headers: [ConflictingHeader; 2], seen: UnixMillis) -> Self {
-        headers.sort_by_key(|header| header.hash);
-        Self { host, headers, seen, evidence: None, submitted: None }
-    }
-
-    /// What tells one conflict of a path from another.
-    pub fn key(&self) -> (End, [BlockHash; 2]) {
-        (self.host, self.headers.each_ref().map(|header| header.hash))
-    }
-}
-
 /// One change of what is remembered. A list of them is applied as a whole or not at all. Applying the same list twice is
 /// the same as once, as long as it does not both take and settle a nonce.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,13 +218,22 @@ pub enum Write {
         /// What is kept.
         evidence: Evidence,
     },
-    /// Headers that contradict one another. Of a conflict that is kept already, only the evidence and the moment of its
-    /// submission change.
+    /// Headers that contradict one another. Of a conflict that is kept already, the evidence and the moment of its submission
+    /// change, and the headers as [`Conflict::improve`] says.
     Conflict {
         /// The path.
         path: PathId,
         /// What is kept.
         conflict: Conflict,
+    },
+    /// The states that a hosted client stored were compared with what its chain leads to, up to this height.
+    Compared {
+        /// The path.
+        path: PathId,
+        /// The end that hosts the client.
+        host: End,
+        /// The height of the last state compared.
+        height: Height,
     },
     /// A nonce was taken for a purpose, or for none but filling a hole. The purpose's batch counts as given out.
     Nonce {

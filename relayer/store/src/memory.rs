@@ -5,9 +5,9 @@ use crate::{
 use async_trait::async_trait;
 use light_client::{BlockHash, Height, Packet, Sequence, sha256};
 use relayer_core::{
-    Attempt, CLOSED_NONCES_KEPT, CONFLICTS_KEPT, Conflict, Direction, End, Evidence, EvidenceKind, Item, Lease,
-    LeaseDecision, NonceEnd, OpenStart, PacketRow, PacketState, PathId, PathStart, Purpose, SignerId, SignerStart,
-    Step, Trusted, UnixMillis, Write, decide_lease,
+    Attempt, CLOSED_NONCES_KEPT, Conflict, Direction, End, Evidence, EvidenceKind, Item, Lease, LeaseDecision,
+    NonceEnd, OpenStart, PacketRow, PacketState, PathId, PathStart, Purpose, SignerId, SignerStart, Step, Trusted,
+    UnixMillis, Write, decide_lease, surplus,
 };
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -39,6 +39,7 @@ struct State {
     last_batch: BTreeMap<PathId, u64>,
     evidence: BTreeMap<EvidenceKey, Evidence>,
     conflicts: BTreeMap<ConflictKey, Conflict>,
+    compared: BTreeMap<(PathId, End), Height>,
     nonces: BTreeMap<(SignerId, u64), Nonce>,
 }
 
@@ -252,6 +253,11 @@ impl Store for MemoryStore {
         Ok(found)
     }
 
+    async fn compared(&self, path: &PathId) -> Result<[Option<Height>; 2], StoreError> {
+        let state = self.lock();
+        Ok(End::BOTH.map(|host| state.compared.get(&(path.clone(), host)).copied()))
+    }
+
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError> {
         let state = self.lock();
         let mut counts = [[0; PacketState::ALL.len()]; 2];
@@ -327,6 +333,9 @@ impl State {
                 self.evidence.insert(key, evidence.clone());
             }
             Write::Conflict { path, conflict } => self.keep_conflict(path, conflict),
+            Write::Compared { path, host, height } => {
+                self.compared.insert((path.clone(), *host), *height);
+            }
             Write::Nonce { signer, nonce, purpose, .. } => {
                 let Entry::Vacant(entry) = self.nonces.entry((signer.clone(), *nonce)) else { return };
                 entry.insert(Nonce { purpose: purpose.clone(), attempts: Vec::new(), end: None, reopened: false });
@@ -360,20 +369,12 @@ impl State {
     fn keep_conflict(&mut self, path: &PathId, conflict: &Conflict) {
         let (host, hashes) = conflict.key();
         let kept = self.conflicts.entry((path.clone(), host, hashes)).or_insert_with(|| conflict.clone());
+        kept.improve(conflict);
         kept.evidence.clone_from(&conflict.evidence);
         kept.submitted = conflict.submitted;
-        let alike = |((owner, end, _), kept): &(&ConflictKey, &Conflict)| {
-            owner == path && *end == host && kept.evidence.is_some() == conflict.evidence.is_some()
-        };
-        let mut order: Vec<(std::cmp::Reverse<UnixMillis>, ConflictKey)> = self
-            .conflicts
-            .iter()
-            .filter(alike)
-            .map(|(key, kept)| (std::cmp::Reverse(kept.seen), key.clone()))
-            .collect();
-        order.sort();
-        for (_, key) in order.into_iter().skip(CONFLICTS_KEPT) {
-            self.conflicts.remove(&key);
+        let of_client = self.conflicts.iter().filter(|((owner, end, _), _)| owner == path && *end == host);
+        for hashes in surplus(of_client.map(|(_, kept)| kept)) {
+            self.conflicts.remove(&(path.clone(), host, hashes));
         }
     }
 

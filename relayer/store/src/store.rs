@@ -138,6 +138,10 @@ pub trait Store: Send + Sync {
     /// them.
     async fn conflicts(&self, path: &PathId) -> Result<Vec<Conflict>, StoreError>;
 
+    /// Up to which height the states of the clients that `a` and `b` host were compared with what their chains lead to;
+    /// `None` for not at all.
+    async fn compared(&self, path: &PathId) -> Result<[Option<Height>; 2], StoreError>;
+
     /// How many packets of a path are in each state, by direction, in the order of [`PacketState::ALL`].
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError>;
 }

@@ -5,9 +5,9 @@
 
 use light_client::{BlockHash, CommitmentHash, Height, Packet, Payload, Sequence, Timestamp};
 use relayer_core::{
-    Attempt, Bid, CONFLICTS_KEPT, Conflict, ConflictingHeader, Direction, End, Evidence, EvidenceKind, Item, NonceEnd,
-    PacketRow, PacketState, Parked, PathId, PathStart, Purpose, SignerId, Step, Told, Trusted, UnixMillis, Waiting,
-    Write,
+    Attempt, Bid, CONFLICTS_KEPT, Conflict, ConflictKind, ConflictingHeader, Direction, End, Evidence, EvidenceKind,
+    Item, NonceEnd, PacketRow, PacketState, Parked, PathId, PathStart, Purpose, SignerId, Step, Told, Trusted,
+    UnixMillis, Waiting, Write,
 };
 use relayer_store::{Guard, MemoryStore, PacketQuery, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
@@ -40,7 +40,9 @@ for_each_store!(
     applying_twice_is_applying_once,
     an_attempt_is_unique,
     of_a_conflict_the_first_sight_stays,
-    conflicts_are_bounded_and_the_proven_are_not_displaced,
+    a_certified_header_takes_the_place_of_one_that_was_not,
+    conflicts_are_bounded_and_none_displaces_what_shows_more,
+    how_far_states_were_compared_is_kept,
 );
 
 async fn leases_are_exclusive_and_fenced(store: &dyn Store) {
@@ -105,7 +107,9 @@ async fn of_a_conflict_the_first_sight_stays(store: &dyn Store) {
     let keep = |conflict: &Conflict| Write::Conflict { path: path(0), conflict: conflict.clone() };
     let first = conflict(1, 2, 100);
     store.apply(&guard, &[keep(&first)]).await.unwrap();
-    let [a, b] = first.headers.clone().map(|header| ConflictingHeader { origin: "later".to_owned(), ..header });
+    let later =
+        |header: ConflictingHeader| ConflictingHeader { origin: "later".to_owned(), certified: false, ..header };
+    let [a, b] = first.headers.clone().map(later);
     let mut again = Conflict::new(End::A, [b, a], UnixMillis::new(500));
     assert_eq!(again.key(), first.key(), "the order in which they came does not matter");
     again.evidence = Some(vec![9, 9]);
@@ -116,20 +120,64 @@ async fn of_a_conflict_the_first_sight_stays(store: &dyn Store) {
     assert!(store.conflicts(&path(1)).await.unwrap().is_empty());
 }
 
-async fn conflicts_are_bounded_and_the_proven_are_not_displaced(store: &dyn Store) {
+async fn a_certified_header_takes_the_place_of_one_that_was_not(store: &dyn Store) {
+    let guard = guard(store).await;
+    let sight = |first: bool, second: bool, origin: &str, seen: u64| {
+        let mut conflict = conflict(1, 2, seen);
+        for (header, certified) in conflict.headers.iter_mut().zip([first, second]) {
+            (header.certified, header.origin) = (certified, origin.to_owned());
+            header.bytes = format!("{certified} {origin}").into_bytes();
+        }
+        conflict
+    };
+    let keep = |conflict: &Conflict| Write::Conflict { path: path(0), conflict: conflict.clone() };
+    let kept = async || store.conflicts(&path(0)).await.unwrap().remove(0);
+    let bad = sight(true, false, "a liar", 100);
+    store.apply(&guard, &[keep(&bad)]).await.unwrap();
+    store.apply(&guard, &[keep(&sight(false, false, "nobody", 200))]).await.unwrap();
+    assert_eq!(kept().await, bad, "what is not certified takes nobody's place");
+    let good = sight(false, true, "a node", 300);
+    store.apply(&guard, &[keep(&good)]).await.unwrap();
+    let mut expected = bad;
+    expected.headers[1].clone_from(&good.headers[1]);
+    assert_eq!(kept().await, expected);
+    let again = sight(true, true, "another", 400);
+    store.apply(&guard, &[keep(&again)]).await.unwrap();
+    assert_eq!(kept().await, Conflict { seen: UnixMillis::new(100), ..again });
+}
+
+async fn conflicts_are_bounded_and_none_displaces_what_shows_more(store: &dyn Store) {
     let guard = guard(store).await;
     let mut proven = conflict(250, 251, 1);
     proven.evidence = Some(vec![1]);
-    let mut writes = vec![Write::Conflict { path: path(0), conflict: proven.clone() }];
+    let certified = conflict(248, 252, 2);
+    assert_eq!(
+        [&proven, &certified, &conflict(0, 255, 0)].map(Conflict::kind),
+        [ConflictKind::Misbehaviour, ConflictKind::Certified, ConflictKind::Uncertified]
+    );
+    let mut writes: Vec<Write> =
+        [&proven, &certified].map(|conflict| Write::Conflict { path: path(0), conflict: conflict.clone() }).into();
     let count = CONFLICTS_KEPT as u8 + 20;
     let many = (0..count).map(|number| conflict(number, 255, 1_000 + u64::from(number)));
     writes.extend(many.map(|conflict| Write::Conflict { path: path(0), conflict }));
     store.apply(&guard, &writes).await.unwrap();
     let kept = store.conflicts(&path(0)).await.unwrap();
-    assert_eq!(kept.len(), CONFLICTS_KEPT + 1);
+    assert_eq!(kept.len(), CONFLICTS_KEPT + 2);
     assert_eq!(kept.first().map(|conflict| conflict.seen.get()), Some(1_000 + u64::from(count) - 1), "newest first");
     assert_eq!(kept.get(CONFLICTS_KEPT - 1).map(|conflict| conflict.seen.get()), Some(1_020), "the oldest made room");
-    assert_eq!(kept.last(), Some(&proven));
+    assert_eq!(kept[CONFLICTS_KEPT..], [certified, proven]);
+}
+
+async fn how_far_states_were_compared_is_kept(store: &dyn Store) {
+    let guard = guard(store).await;
+    assert_eq!(store.compared(&path(0)).await.unwrap(), [None, None]);
+    let to = |host, height| Write::Compared { path: path(0), host, height };
+    let (first, second) = (Height::new(7), Height::with_revision(3, u64::MAX));
+    store.apply(&guard, &[to(End::B, first)]).await.unwrap();
+    assert_eq!(store.compared(&path(0)).await.unwrap(), [None, Some(first)]);
+    store.apply(&guard, &[to(End::A, second), to(End::B, second)]).await.unwrap();
+    assert_eq!(store.compared(&path(0)).await.unwrap(), [Some(second); 2]);
+    assert_eq!(store.compared(&path(1)).await.unwrap(), [None, None]);
 }
 
 fn conflict(a: u8, b: u8, seen: u64) -> Conflict {
@@ -196,6 +244,7 @@ async fn answers(store: &dyn Store) -> Vec<String> {
         answers.push(format!("{:?}", store.path(&path).await.unwrap()));
         answers.push(format!("{:?}", store.counts(&path).await.unwrap()));
         answers.push(format!("{:?}", store.conflicts(&path).await.unwrap()));
+        answers.push(format!("{:?}", store.compared(&path).await.unwrap()));
         for direction in Direction::BOTH {
             answers.push(format!("{:?}", store.bodies(&path, direction, &sequences).await.unwrap()));
             answers.push(format!("{:?}", store.acknowledgements(&path, direction, &sequences).await.unwrap()));
@@ -267,7 +316,7 @@ impl Random {
         let sequence = self.sequence();
         let signer = signer(self.below(2));
         let nonce = self.below(6);
-        match self.below(17) {
+        match self.below(18) {
             0..=3 => Write::Packet { path, direction, row: self.row(sequence) },
             4 => Write::Forget { path, direction, sequence },
             5 => Write::Body { path, direction, packet: self.packet(sequence).into() },
@@ -284,6 +333,7 @@ impl Random {
                 Write::Attempt { signer, nonce, attempt: attempt(number, number as u8) }
             }
             15 => Write::Conflict { path, conflict: self.conflict(end) },
+            16 => Write::Compared { path, host: end, height: self.height() },
             _ if self.below(3) == 0 => Write::NonceReopened { signer, nonce },
             _ => Write::NonceEnd { signer, nonce, end: self.nonce_end(), at: self.millis() },
         }
@@ -354,6 +404,11 @@ impl Random {
         let first = self.below(4) as u8;
         let mut conflict = conflict(first, 4 + self.below(4) as u8, self.below(5));
         conflict.host = host;
+        for header in &mut conflict.headers {
+            header.certified = self.below(2) == 0;
+            header.origin = format!("endpoint {}", self.below(1_000));
+            header.bytes = self.bytes();
+        }
         conflict.evidence = (self.below(3) == 0).then(|| self.bytes());
         conflict.submitted = conflict.evidence.as_ref().map(|_| self.millis());
         conflict

@@ -12,7 +12,7 @@ mod write;
 use crate::{AttemptView, Guard, PacketQuery, PacketView, Store, StoreError};
 use async_trait::async_trait;
 use file::DatabaseFile;
-use light_client::{Packet, Sequence};
+use light_client::{Height, Packet, Sequence};
 use lock::DatabaseLock;
 use relayer_core::{
     Conflict, Direction, Evidence, Lease, LeaseDecision, PacketState, PathId, PathStart, SignerId, SignerStart,
@@ -296,6 +296,10 @@ impl Store for SqliteStore {
 
     async fn conflicts(&self, path: &PathId) -> Result<Vec<Conflict>, StoreError> {
         self.read_conflicts(path).await
+    }
+
+    async fn compared(&self, path: &PathId) -> Result<[Option<Height>; 2], StoreError> {
+        self.read_compared(path).await
     }
 
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError> {
