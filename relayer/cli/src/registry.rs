@@ -15,9 +15,6 @@ use adapter_evm::{Consensus, EndpointConfig, EndpointReport, EvmChain, EvmConfig
 use light_client::ClientId;
 use std::{path::Path, sync::Arc};
 
-/// The first height of a Tendermint chain whose genesis says nothing else.
-const INITIAL_HEIGHT: u64 = 1;
-
 /// A chain that was connected to.
 #[derive(Clone)]
 pub(crate) enum Connected {
@@ -208,7 +205,7 @@ fn evm_config(chain: &ChainConfig, settings: &EvmSettings, clients: Vec<ClientId
             ConsensusRules::Qbft { kind: light_client_qbft::Kind::Qbft, .. } => Consensus::Qbft,
             ConsensusRules::Qbft { kind: light_client_qbft::Kind::Ibft2, .. } => Consensus::Ibft2,
             ConsensusRules::Tendermint(rules) => {
-                Consensus::Tendermint { chain_id: rules.chain_id.clone(), initial_height: INITIAL_HEIGHT }
+                Consensus::Tendermint { chain_id: rules.chain_id.clone(), initial_height: rules.initial_height }
             }
         },
         router: settings.contracts.as_ref().map(|contracts| contracts.router),

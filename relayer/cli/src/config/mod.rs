@@ -273,6 +273,9 @@ pub(crate) enum ConsensusRules {
     Tendermint(TendermintRules),
 }
 
+/// The height of a Tendermint chain's first block when its genesis names none.
+pub(crate) const DEFAULT_INITIAL_HEIGHT: u64 = 1;
+
 /// What a Tendermint client is told.
 #[derive(Clone, Debug)]
 pub(crate) struct TendermintRules {
@@ -288,6 +291,8 @@ pub(crate) struct TendermintRules {
     pub(crate) tree_hash: light_client_tendermint::TreeHash,
     /// How SM2 keys sign.
     pub(crate) sm2: Sm2,
+    /// The height of the first block.
+    pub(crate) initial_height: u64,
     /// Where nodes answer Tendermint RPC.
     pub(crate) endpoints: Vec<Endpoint>,
 }

@@ -159,6 +159,7 @@ pub(super) struct ConsensusTable {
     pub(super) store_tree: Option<StoreTree>,
     pub(super) tree_hash: Option<TreeHash>,
     pub(super) sm2_user_id: Option<String>,
+    pub(super) initial_height: Option<u64>,
 }
 
 /// The consensus of a chain, which decides the light client that others follow it by.

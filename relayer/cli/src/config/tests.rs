@@ -152,6 +152,7 @@ const CASES: &[Case] = &[
         "a chain of the kind of a.chain, \"evm\"",
         "cosmos",
     ),
+    (CHAIN, "delay = \"0s\"", "delay = \"14d\"", "governance.delay", "less than 14d", "14d"),
     // Tendermint.
     (
         CHAIN,
@@ -162,6 +163,24 @@ const CASES: &[Case] = &[
         "1/3",
     ),
     (CHAIN, "[consensus]", "[consensus]\nstore = \"evm\"", "consensus.store", "a setting of Tendermint", "a setting"),
+    (
+        CHAIN,
+        "[consensus]",
+        "[consensus]\ninitial_height = 7",
+        "consensus.initial_height",
+        "a setting of Tendermint",
+        "a setting",
+    ),
+    (BSN, "initial_height = 1", "initial_height = 0", "consensus.initial_height", "from 1 to", "0"),
+    (
+        COSMOS,
+        "[consensus]",
+        "[consensus]\ninitial_height = 7",
+        "consensus.initial_height",
+        "chains with a Router",
+        "a setting",
+    ),
+    (CHAIN, "http://127.0.0.1:8546", "htp://127.0.0.1/v3/a1b2", "endpoints[0].url", "http://", "another text"),
     (BSN, "trust_level = \"1/3\"", "trust_level = \"1/4\"", "consensus.trust_level", "from \"1/3\" to \"1/1\"", "1/4"),
     (BSN, "chain_id = \"bsn-dev-1\"", "", "consensus.chain_id", "what the chain calls itself", "nothing"),
     (BSN, "chain_id = \"bsn-dev-1\"", "chain_id = \"\"", "consensus.chain_id", "1 to 50 printable", "\"\""),

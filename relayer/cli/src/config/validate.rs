@@ -67,6 +67,13 @@ pub(super) fn validate(
         }
         problems.extend(found.into_found());
     }
+    for source in chain_files {
+        let mut found = source.problems();
+        if let Some(chain) = chains.get(&source.name) {
+            clients_outlive_their_acts(chain, &chains, &paths, &mut found);
+        }
+        problems.extend(found.into_found());
+    }
     let source = relayer?;
     let mut found = source.problems();
     let config = self::relayer(&folder, source, &mut found);
@@ -93,6 +100,32 @@ fn ends_of_one_kind(path: &PathConfig, chains: &BTreeMap<String, ChainConfig>, f
             format!("a chain of the kind of a.chain, {:?}", a.kind()),
             format!("one of {:?}", b.kind()),
         );
+    }
+}
+
+/// A client is made before governance is asked to name it, and must not have expired when that act is due.
+fn clients_outlive_their_acts(
+    host: &ChainConfig,
+    chains: &BTreeMap<String, ChainConfig>,
+    paths: &BTreeMap<String, PathConfig>,
+    found: &mut Problems<'_>,
+) {
+    let ChainSettings::Evm(settings) = &host.settings else { return };
+    let other = |path: &PathConfig| {
+        let [a, b] = &path.ends;
+        let other = if a.chain == host.name { &b.chain } else { &a.chain };
+        (a.chain == host.name || b.chain == host.name).then(|| chains.get(other)).flatten()
+    };
+    let shortest = paths.values().filter_map(other).min_by_key(|followed| followed.consensus.trusting_period);
+    if let Some(followed) = shortest.filter(|followed| settings.governance.delay >= followed.consensus.trusting_period)
+    {
+        let period = value::show_duration(followed.consensus.trusting_period);
+        let expected = format!(
+            "less than {period}, the consensus.trusting_period of {:?}, which is followed from here: a client would expire \
+             while it waits to be named",
+            followed.name
+        );
+        found.add("governance.delay", expected, value::show_duration(settings.governance.delay));
     }
 }
 

@@ -96,9 +96,10 @@ pub(crate) fn name_or_hash(text: &str) -> Result<B256, Unfit> {
 
 /// An HTTP URL without credentials.
 pub(crate) fn url(text: &str) -> Result<reqwest::Url, Unfit> {
-    let Ok(url) = reqwest::Url::parse(text) else { return unfit("a URL like http://127.0.0.1:8545", text) };
+    let wrong = |expected: &str| Err(Unfit { expected: expected.to_owned(), found: shown(text) });
+    let Ok(url) = reqwest::Url::parse(text) else { return wrong("a URL like http://127.0.0.1:8545") };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return unfit("a URL that begins with http:// or https://", text);
+        return wrong("a URL that begins with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
         // The text is not repeated: it has a password in it.
@@ -108,6 +109,16 @@ pub(crate) fn url(text: &str) -> Result<reqwest::Url, Unfit> {
         });
     }
     Ok(url)
+}
+
+/// What was given for a URL, when it is a scheme and a host at the most: whatever else is in it may be a secret.
+fn shown(text: &str) -> String {
+    let host = text.split_once("://").map_or(text, |(_, host)| host);
+    if host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-".contains(&b)) {
+        format!("{text:?}")
+    } else {
+        "another text".to_owned()
+    }
 }
 
 /// A price like `0.025stake` or `0uatom`.
@@ -218,8 +229,17 @@ mod tests {
     #[test]
     fn a_url_with_a_password_is_refused_and_not_repeated() {
         assert!(url("http://user:secret@node:8545").is_err_and(|unfit| !unfit.found.contains("secret")));
-        assert!(url("ftp://node").is_err());
-        assert!(url("node:8545").is_err());
+        for (none, secret) in [
+            ("ftp://user:secret@node", "secret"),
+            ("user:secret@node", "secret"),
+            ("htps://node/v3/a1b2c3", "a1b2c3"),
+            ("http//node?key=a1b2c3", "a1b2c3"),
+            ("http:///a1b2c3@", "a1b2c3"),
+        ] {
+            assert!(url(none).is_err_and(|unfit| !unfit.found.contains(secret)), "{none}");
+        }
+        assert!(url("ftp://node").is_err_and(|unfit| unfit.found.contains("ftp://node")));
+        assert!(url("node:8545").is_err_and(|unfit| unfit.found.contains("node:8545")));
         assert!(url("https://node/path").is_ok());
     }
 }

@@ -4,8 +4,9 @@ use super::Demo;
 use crate::{
     commands::start::watch_facts,
     config::{
-        AccountName, ChainConfig, ChainSettings, Config, ConfigError, Consensus, ConsensusRules, Endpoint, EndpointUrl,
-        EvmSettings, FeeKind, GovernanceConfig, KeySource, LogFormat, PathConfig, PathEnd, TendermintRules, value,
+        AccountName, ChainConfig, ChainSettings, Config, ConfigError, Consensus, ConsensusRules,
+        DEFAULT_INITIAL_HEIGHT, Endpoint, EndpointUrl, EvmSettings, FeeKind, GovernanceConfig, KeySource, LogFormat,
+        PathConfig, PathEnd, TendermintRules, value,
     },
     deploy::Deployment,
     error::CliError,
@@ -438,6 +439,7 @@ fn chain_config(folder: &Path, plan: &Plan, node: &NodeHandle) -> Result<ChainCo
             store_tree: light_client_tendermint::StoreTree::Jmt,
             tree_hash: light_client_tendermint::TreeHash::Sha256,
             sm2: Sm2::default(),
+            initial_height: DEFAULT_INITIAL_HEIGHT,
             endpoints: endpoint(node.tendermint_url.as_deref().unwrap_or_default())?,
         }),
     };
