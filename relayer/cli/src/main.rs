@@ -9,6 +9,7 @@ mod demo;
 mod deploy;
 mod error;
 mod facts;
+mod hosted;
 mod keys;
 mod link;
 mod logging;

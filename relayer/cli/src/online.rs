@@ -5,29 +5,51 @@ use crate::{
     config::{ChainConfig, ChainSettings, Config, Contracts, EvmSettings, PathEnd},
     deploy::{expected_code, has_code},
     error::{Chain as Words, CliError},
+    hosted::Wanted,
     keys::Keys,
     output::{patience, step},
+    record::{self, LinkRecord},
     registry::{self, Connected, SignerKey},
 };
-use adapter_evm::EvmChain;
+use adapter_evm::{Difference, EvmChain};
+use alloy_primitives::Address;
 use light_client::Status;
 use std::{collections::BTreeMap, path::Path, time::Duration};
+
+/// One end of an enabled path, and where the configuration speaks of its client.
+struct End<'a> {
+    file: &'a Path,
+    key: String,
+    end: &'a PathEnd,
+    other: &'a PathEnd,
+    /// The other end's chain.
+    followed: Option<&'a ChainConfig>,
+    /// The contract that was made for the client.
+    contract: Option<Address>,
+}
 
 /// Asks every chain that an enabled path names.
 pub(crate) async fn check(config: &Config, report: &mut Report) {
     let keys = Keys::new(config);
-    let mut ends: BTreeMap<&str, Vec<(&Path, String, &PathEnd)>> = BTreeMap::new();
+    let mut ends: BTreeMap<&str, Vec<End<'_>>> = BTreeMap::new();
     // What is left alone need not answer.
     let paths: Vec<_> = config.paths.values().filter(|path| path.enabled).collect();
     let files: Vec<_> = paths.iter().map(|path| config.path_file(path)).collect();
     for (path, file) in paths.into_iter().zip(&files) {
-        for (side, end) in ["a", "b"].into_iter().zip(&path.ends) {
-            ends.entry(&end.chain).or_default().push((file, format!("{side}.client"), end));
+        let [a, b] = &path.ends;
+        for (side, end, other) in [("a", a, b), ("b", b, a)] {
+            let followed = config.chains.get(&other.chain);
+            let record = record::link_file(&config.folder, path.id.as_str());
+            let made = |record: LinkRecord| if side == "a" { record.a } else { record.b };
+            // One that cannot be read is told of by those commands that go by it.
+            let contract = record::read(&record).ok().flatten().and_then(made).and_then(|known| known.made.contract);
+            let key = format!("{side}.client = {:?}", end.client.as_str());
+            ends.entry(&end.chain).or_default().push(End { file, key, end, other, followed, contract });
         }
     }
     for (name, ends) in ends {
         let Some(chain) = config.chains.get(name) else { continue };
-        let clients = ends.iter().map(|(_, _, end)| end.client.clone()).collect();
+        let clients = ends.iter().map(|end| end.end.client.clone()).collect();
         let connecting = registry::connect(chain, clients);
         match step(format!("{name}: asking {} endpoints", chain.endpoints.len()), connecting).await {
             Ok(connected) => check_chain(chain, &connected, &keys, &ends, report).await,
@@ -43,7 +65,7 @@ async fn check_chain(
     chain: &ChainConfig,
     connected: &Connected,
     keys: &Keys<'_>,
-    ends: &[(&Path, String, &PathEnd)],
+    ends: &[End<'_>],
     report: &mut Report,
 ) {
     let name = &chain.name;
@@ -140,12 +162,7 @@ async fn check_penniless(chain: &ChainConfig, connected: &Connected, unit: &str,
     }
 }
 
-async fn check_clients(
-    chain: &ChainConfig,
-    connected: &Connected,
-    ends: &[(&Path, String, &PathEnd)],
-    report: &mut Report,
-) {
+async fn check_clients(chain: &ChainConfig, connected: &Connected, ends: &[End<'_>], report: &mut Report) {
     let reader = match connected.reader() {
         Ok(reader) => reader,
         Err(error) => {
@@ -153,21 +170,41 @@ async fn check_clients(
             return;
         }
     };
-    for (file, key, end) in ends {
-        let key = format!("{key} = {:?}", end.client.as_str());
+    for End { file, key, end, other, followed, contract } in ends {
         match reader.client(&end.client).await.map(|at| at.value) {
             Ok(None) => {
                 report.warn(format!("chain {}: no client {} yet; run `lighterman link`", chain.name, end.client));
             }
             Ok(Some(client)) if client.status == Status::Active => {
+                let difference = match followed {
+                    Some(followed) => {
+                        let (id, counterparty) = (&end.client, &other.client);
+                        let wanted = Wanted { host: chain, connected, id, followed, counterparty };
+                        wanted.difference(&client, *contract).await
+                    }
+                    None => Ok(None),
+                };
+                match difference {
+                    Ok(None) => {}
+                    Ok(Some(Difference { what, expected, found })) => {
+                        report.problem(file, key.clone(), format!("{what}: {expected}"), found);
+                        continue;
+                    }
+                    Err(error) => {
+                        report.problem(file, key.clone(), "a client that can be compared", in_words(&error));
+                        continue;
+                    }
+                }
                 let age = crate::when::now_millis() / 1000;
                 let age = Duration::from_secs(age.saturating_sub(client.latest_time.unix_seconds()));
                 let (height, age) = (client.latest_height, crate::when::span(age));
                 report
                     .fact(format!("chain {}: client {} is active, height {height}, {age} old", chain.name, end.client));
             }
-            Ok(Some(client)) => report.problem(file, key, "an active client", format!("an {} one", client.status)),
-            Err(error) => report.problem(file, key, "a client that can be read", Words(&error).to_string()),
+            Ok(Some(client)) => {
+                report.problem(file, key.clone(), "an active client", format!("an {} one", client.status))
+            }
+            Err(error) => report.problem(file, key.clone(), "a client that can be read", Words(&error).to_string()),
         }
     }
 }

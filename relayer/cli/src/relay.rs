@@ -3,13 +3,14 @@
 use crate::{
     config::{ChainConfig, ChainSettings, Config, ConfigError, Contracts, PathConfig},
     error::CliError,
+    hosted::Wanted,
     keys::Keys,
     record::{self, LinkRecord},
     registry::{self, Connected, SignerKey},
     rules::ClientRules,
 };
 use adapter::{AdapterError, TrustedState};
-use adapter_evm::EvmChain;
+use adapter_evm::{Difference, EvmChain};
 use light_client::{ClientId, Timestamp};
 use relayer_core::Trusted;
 use relayer_engine::{EngineConfig, PathEnd, PathHandles};
@@ -99,6 +100,52 @@ pub(crate) fn engine_config(config: &Config, chains: &[RelayChain]) -> Result<En
         poll_interval: config.poll_interval,
         call_timeout: config.call_timeout,
     })
+}
+
+/// Finds a client of the enabled paths between these chains that is another than its path needs: a relayer that serves it
+/// would serve somebody else. What cannot be asked now is left to those tasks that ask for it all the time.
+///
+/// # Errors
+/// [`CliError::Deployment`] when one is another in what two questions in turn find, which two endpoints answer where there
+/// are two.
+pub(crate) async fn check_clients(config: Config, chains: Vec<RelayChain>) -> Result<(), CliError> {
+    let find = |name: &str| chains.iter().find(|chain| chain.config.name == name);
+    let mut questions = Vec::new();
+    for path in config.paths.values().filter(|path| path.enabled) {
+        let [a, b] = &path.ends;
+        let (Some(chain_a), Some(chain_b)) = (find(&a.chain), find(&b.chain)) else { continue };
+        let known: LinkRecord = record::read(&record::link_file(&config.folder, path.id.as_str()))?.unwrap_or_default();
+        let made = |record: Option<record::ClientRecord>| record.and_then(|known| known.made.contract);
+        for (host, end, followed, other, contract) in
+            [(chain_a, a, chain_b, b, made(known.a)), (chain_b, b, chain_a, a, made(known.b))]
+        {
+            let wanted = Wanted {
+                host: &host.config,
+                connected: &host.chain,
+                id: &end.client,
+                followed: &followed.config,
+                counterparty: &other.client,
+            };
+            questions.push(async move {
+                let first = wanted.difference_now(contract).await;
+                let Ok(Some(_)) = &first else { return (wanted, first) };
+                (wanted, wanted.difference_now(contract).await)
+            });
+        }
+    }
+    for (Wanted { host, id, .. }, answer) in futures::future::join_all(questions).await {
+        match answer {
+            Ok(None) => {}
+            Ok(Some(Difference { what, expected, found })) => {
+                return Err(CliError::Deployment { chain: host.name.clone(), what, expected, found });
+            }
+            Err(error) => {
+                let reason = crate::error::Chain(&error).to_string();
+                tracing::warn!(chain = host.name, client = %id, reason, "the client could not be compared");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Who this relayer is, for people who find its database in use.

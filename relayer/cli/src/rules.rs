@@ -6,7 +6,7 @@ use crate::{
 };
 use adapter_evm::{ClientParams, router_code_hash};
 use alloy_primitives::Address;
-use light_client::{ChainId, CodeHash, Codec as _};
+use light_client::{ChainId, ClientType, CodeHash, Codec as _};
 use light_client_tendermint::{Commitments, TreeHash};
 use std::fmt;
 
@@ -75,6 +75,21 @@ impl ClientRules {
                 Ok(Self::Tendermint { chain_id, tree_hash, params })
             }
         }
+    }
+
+    /// The kind of client that demands this, where a Router hosts it.
+    ///
+    /// # Errors
+    /// None of the kinds there are has one.
+    pub(crate) fn client_type(&self) -> Result<ClientType, CliError> {
+        let name = match self {
+            Self::Qbft(parameters) => match parameters.kind {
+                light_client_qbft::Kind::Qbft => "qbft",
+                light_client_qbft::Kind::Ibft2 => "ibft2",
+            },
+            Self::Tendermint { .. } => "tendermint",
+        };
+        name.parse().map_err(|error: light_client::IdError| CliError::No(error.to_string()))
     }
 
     /// Whether an encoded client state demands exactly this.

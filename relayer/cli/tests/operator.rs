@@ -6,10 +6,22 @@ use light_client::{CommitmentHash, Height, Sequence};
 use relayer_core::{Direction, PacketRow, Parked, PathId, Told, UnixMillis, Write};
 use relayer_store::{Guard, SqliteStore, Store as _};
 use serde_json::Value;
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 use support::{Site, TestResult, run, run_well, until};
 
 const PATH: &str = "devchain-a-devchain-b";
+
+const RECORD: &str = "deployments/path-devchain-a-devchain-b.json";
+/// An account without code.
+const NOBODY: &str = "0x00000000000000000000000000000000000000aa";
+
+/// Changes which contract is noted as the client at one end.
+fn noted_contract(root: &Path, end: &str, contract: &str) -> TestResult {
+    let mut record = json(&fs::read_to_string(root.join(RECORD))?)?;
+    assert!(record[end]["made"]["contract"].is_string());
+    record[end]["made"]["contract"] = contract.into();
+    Ok(fs::write(root.join(RECORD), record.to_string())?)
+}
 
 fn json(text: &str) -> TestResult<Value> {
     Ok(serde_json::from_str(text)?)
@@ -57,7 +69,17 @@ async fn from_nothing_to_two_linked_chains() -> TestResult {
     assert_eq!(report["ends"][0]["pending"], Value::Array(Vec::new()));
     let acts = report["ends"][1]["pending"].as_array().ok_or("no acts")?;
     assert!(acts.iter().all(|act| act["due_seconds"].is_u64()) && acts.len() == 5, "{acts:?}");
+    // What a chain does not show as noted is no reason to make a second client.
+    let record = fs::read_to_string(root.join(RECORD))?;
+    noted_contract(root, "b", NOBODY)?;
+    let second = run(root, &["link", PATH, "--yes"])?;
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(4), "{said}");
+    let said = said.to_lowercase();
+    assert!(said.contains(&format!("code at {NOBODY}")) && said.contains("deployments/"), "{said}");
+    fs::write(root.join(RECORD), &record)?;
     let linked = json(&run_well(root, &["link", PATH, "--yes", "--wait", "--json"])?)?;
+    assert_eq!(fs::read_to_string(root.join(RECORD))?, record, "the client that was made is the one that was named");
     assert_eq!(linked["linked"], true);
     assert_eq!(linked, json(&run_well(root, &["link", PATH, "--json"])?)?, "linking again changes nothing");
     assert!(run_well(root, &["check", "--online"])?.contains("client qbft-0 is active"));
@@ -69,6 +91,17 @@ async fn from_nothing_to_two_linked_chains() -> TestResult {
     assert_eq!(changed.status.code(), Some(4), "{said}");
     assert!(said.contains("client's parameters") && said.contains("choose another"), "{said}");
     site.change("chains/devchain-a.toml", "trusting_period = \"7d\"", "trusting_period = \"14d\"")?;
+
+    // Nor is another contract than the one that was made, whatever it answers: not by any command.
+    noted_contract(root, "a", NOBODY)?;
+    for command in [&["link", PATH, "--yes"][..], &["check", "--online"], &["start"]] {
+        let refused = run(root, command)?;
+        let said = [refused.stdout, refused.stderr].concat();
+        let said = String::from_utf8_lossy(&said).to_lowercase();
+        assert_eq!(refused.status.code(), Some(if command[0] == "check" { 3 } else { 4 }), "{command:?}: {said}");
+        assert!(said.contains("client's contract") && said.contains(NOBODY), "{command:?}: {said}");
+    }
+    fs::write(root.join(RECORD), &record)?;
 
     // Nor is another contract taken for the governance, the Router or the ledger.
     let text = fs::read_to_string(root.join("chains/devchain-a.toml"))?;

@@ -16,6 +16,7 @@ use relayer_engine::{Engine, EngineHandle, SystemClock};
 use relayer_store::{SqliteStore, Store};
 use serde::Serialize;
 use std::{fmt, sync::Arc, time::Duration};
+use tokio::task::JoinSet;
 
 /// How often a chain that does not answer is tried again.
 const CONNECT_AGAIN: Duration = Duration::from_secs(3);
@@ -52,6 +53,7 @@ pub(crate) async fn run(args: &args::Start, config: Config, output: Output) -> R
 
     let mut connected: Vec<RelayChain> = Vec::new();
     let mut engine: Option<EngineHandle> = None;
+    let mut checks = JoinSet::new();
     let end = signal::asked_to_end();
     tokio::pin!(end);
     let ended = loop {
@@ -73,6 +75,8 @@ pub(crate) async fn run(args: &args::Start, config: Config, output: Output) -> R
                 window.show(started.watch());
                 engine = Some(started);
             }
+            // No path waits for it; a client that is another than its path needs ends the program.
+            checks.spawn(relay::check_clients(config.clone(), connected.clone()));
             for chain in connected.iter().skip(before) {
                 receipts.add(chain).await;
                 watch_facts(chain.clone(), Arc::clone(&window));
@@ -81,6 +85,7 @@ pub(crate) async fn run(args: &args::Start, config: Config, output: Output) -> R
         tokio::select! {
             () = &mut end => break Ok(()),
             () = tokio::time::sleep(CONNECT_AGAIN), if !missing.is_empty() => {}
+            Some(check) = checks.join_next() => if let Ok(Err(error)) = check { break Err(error) },
         }
     };
     tracing::info!("ending");

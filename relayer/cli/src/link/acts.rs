@@ -6,8 +6,8 @@ use crate::{
     output::{step, tell},
     when::{date, now_millis, span},
 };
-use adapter::{AdapterError, AdapterErrorKind};
-use adapter_evm::{Act, ActState, Governance, GovernedCall};
+use adapter::AdapterErrorKind;
+use adapter_evm::{Act, ActState, GovernedCall};
 use alloy_primitives::Address;
 use serde::Serialize;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(super) async fn carry_out(end: &End, wanted: Vec<Wanted>, wait: bool) -> Res
     let threshold = end.checked(end.governance.threshold().await)?;
     let mut numbers = Vec::new();
     // All are queued before the first is executed, so that their delays run at the same time.
-    let known = end.checked(all_acts(&end.governance).await)?;
+    let known = all_acts(end).await?;
     for one in &wanted {
         numbers.push(if is_done(end, one).await? { Standing::Done } else { queue(end, one, &known).await? });
     }
@@ -183,16 +183,19 @@ async fn execute(end: &End, wanted: &Wanted, id: u64, wait: bool) -> Result<Opti
     }
 }
 
-/// Every act ever proposed, or the first [`MAX_ACTS`].
-async fn all_acts(governance: &Governance) -> Result<Vec<Act>, AdapterError> {
+/// Every act ever proposed.
+///
+/// # Errors
+/// When they are more than [`MAX_ACTS`]: one that is not looked at would be proposed again.
+async fn all_acts(end: &End) -> Result<Vec<Act>, CliError> {
     let mut acts = Vec::new();
     for id in 1..=MAX_ACTS {
-        match governance.act(id).await {
+        match end.governance.act(id).await {
             Ok(act) => acts.push(act),
             // There is none of this number: that was all.
-            Err(error) if error.kind() == AdapterErrorKind::RefusedByChain => break,
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == AdapterErrorKind::RefusedByChain => return Ok(acts),
+            Err(error) => return end.checked(Err(error)),
         }
     }
-    Ok(acts)
+    Err(end.other("governance", format!("fewer than {MAX_ACTS} acts, to look through all of them"), "more".to_owned()))
 }

@@ -5,14 +5,16 @@ use super::{Confirm, EndReport, LinkReport};
 use crate::{
     config::{ChainConfig, ChainSettings, Config, PathEnd, edit},
     error::CliError,
+    hosted::Wanted,
     keys::Keys,
     output::{step, tell},
     record::{self, ClientMade, ClientRecord, LinkRecord},
     registry::{self, Connected, store_prefix},
-    rules::{ClientRules, Misfit},
+    rules::ClientRules,
 };
 use adapter::{AdapterError, AdapterErrorKind, ChainReader as _, HostedClient};
 use adapter_cosmos::{CosmosAccount, CosmosReader};
+use adapter_evm::Difference;
 use alloy_primitives::B256;
 use light_client::{ClientId, Status};
 use std::path::Path;
@@ -85,8 +87,9 @@ pub(crate) async fn run(
         let (host, followed, known, name) =
             if side == 0 { (a, b, &mut record.a, "a") } else { (b, a, &mut record.b, "b") };
         let configured = host.client.clone();
-        ensure(host, followed, known, confirm).await?;
+        let made = ensure(host, followed, known, confirm).await;
         record::write(record_file, &record)?;
+        made?;
         if host.client != configured {
             edit::write_client(path_file, name, &host.client)?;
             tell(format_args!(
@@ -117,7 +120,8 @@ pub(crate) async fn run(
     Ok(LinkReport { linked: true, ends: [report(a, b), report(b, a)] })
 }
 
-/// Sees to it that a client of `followed` is on `host`, made by this account and noted.
+/// Sees to it that a client of `followed` is on `host`, made by this account. What was made is in `record` also when an error
+/// follows.
 async fn ensure(
     host: &mut IbcEnd,
     followed: &IbcEnd,
@@ -172,16 +176,15 @@ async fn check_hosted(host: &IbcEnd, followed: &IbcEnd) -> Result<(), CliError> 
     let Hosted::Linked(client) = host.hosted().await? else {
         return wrong("client", format!("{} with its counterparty", host.client), "none".to_owned());
     };
-    if client.counterparty != followed.client {
-        return wrong("client's counterparty", followed.client.to_string(), client.counterparty.to_string());
-    }
-    let prefix = store_prefix(&followed.config);
-    if client.counterparty_prefix != prefix {
-        let found = format!("{:?}", client.counterparty_prefix);
-        return wrong("client's counterparty prefix", format!("{prefix:?}"), found);
-    }
-    if let Err(Misfit { expected, found }) = ClientRules::of(&followed.config)?.check(&client.client) {
-        return wrong("client's parameters", expected, found);
+    let wanted = Wanted {
+        host: &host.config,
+        connected: &host.chain,
+        id: &host.client,
+        followed: &followed.config,
+        counterparty: &followed.client,
+    };
+    if let Some(Difference { what, expected, found }) = wanted.difference(&client, None).await? {
+        return wrong(what, expected, found);
     }
     match client.status {
         Status::Active => Ok(()),

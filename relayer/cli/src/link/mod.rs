@@ -14,7 +14,7 @@ use crate::{
     error::CliError,
     keys::Keys,
     output::{step, tell},
-    record::{self, LinkRecord},
+    record::{self, ClientRecord, LinkRecord},
     registry::{self, Connected, store_prefix},
     rules::ClientRules,
 };
@@ -171,18 +171,23 @@ impl Link {
             quorum::tell(end).await;
         }
         let mut record: LinkRecord = record::read(&self.record_file)?.unwrap_or_default();
-        let verifier_a = client::ensure(a, b, &mut record.a, confirm).await?;
+        let verifier_a = client::ensure(a, b, &mut record.a, confirm).await;
         record::write(&self.record_file, &record)?;
-        let verifier_b = client::ensure(b, a, &mut record.b, confirm).await?;
+        let verifier_a = verifier_a?;
+        let verifier_b = client::ensure(b, a, &mut record.b, confirm).await;
         record::write(&self.record_file, &record)?;
+        let verifier_b = verifier_b?;
         // The acts of one chain go in order; the two chains know nothing of each other yet.
         let (pending_a, pending_b) = futures::try_join!(
             acts::carry_out(a, wanted(a, b, verifier_a), wait),
             acts::carry_out(b, wanted(b, a, verifier_b), wait)
         )?;
-        for (host, followed, pending) in [(a, b, &pending_a), (b, a, &pending_b)] {
+        let made = |known: &Option<ClientRecord>| known.as_ref().and_then(|known| known.made.contract);
+        for (host, followed, pending, contract) in
+            [(a, b, &pending_a, made(&record.a)), (b, a, &pending_b, made(&record.b))]
+        {
             if pending.is_empty() {
-                client::check_hosted(host, followed).await?;
+                client::check_hosted(host, followed, contract).await?;
                 tell(format_args!("  {}: client {} of {} is active", host.name, host.client, followed.name));
             }
         }

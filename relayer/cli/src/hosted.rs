@@ -1,0 +1,87 @@
+//! Whether the client on a chain is the one that a path needs.
+
+use crate::{
+    config::ChainConfig,
+    error::CliError,
+    registry::{Connected, store_prefix},
+    rules::{ClientRules, Misfit},
+};
+use adapter::{AdapterError, HostedClient, TrustedState};
+use adapter_evm::Difference;
+use alloy_primitives::Address;
+use light_client::ClientId;
+
+/// A client that a path names, and what it must be.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The chain that hosts it, and its connection.
+    pub(crate) host: &'a ChainConfig,
+    pub(crate) connected: &'a Connected,
+    /// What it is called there.
+    pub(crate) id: &'a ClientId,
+    /// The chain that it follows.
+    pub(crate) followed: &'a ChainConfig,
+    /// What the client at the other end is called.
+    pub(crate) counterparty: &'a ClientId,
+}
+
+impl Wanted<'_> {
+    /// In what the client found is another than the path needs: what it is called at the other end, where the other end's
+    /// commitments lie, what it demands of headers; and where it is a contract, which one, and with which code. `contract`:
+    /// the one that was made for this path, where that is known.
+    ///
+    /// # Errors
+    /// When the chain does not answer, or the configuration is not complete.
+    pub(crate) async fn difference(
+        &self,
+        client: &HostedClient,
+        contract: Option<Address>,
+    ) -> Result<Option<Difference>, CliError> {
+        let differs = |what, expected, found| Ok(Some(Difference { what, expected, found }));
+        let advice = format!("(another client of that id: choose another for {} in the path's file)", self.host.name);
+        if client.counterparty != *self.counterparty {
+            let found = format!("{} {advice}", client.counterparty);
+            return differs("client's counterparty", self.counterparty.to_string(), found);
+        }
+        let prefix = store_prefix(self.followed);
+        if client.counterparty_prefix != prefix {
+            let found = format!("{:?}", client.counterparty_prefix);
+            return differs("client's counterparty prefix", format!("{prefix:?}"), found);
+        }
+        let rules = ClientRules::of(self.followed)?;
+        if let Err(Misfit { expected, found }) = rules.check(&client.client) {
+            return differs("client's parameters", expected, format!("{found} {advice}"));
+        }
+        let Some(evm) = self.connected.evm() else { return Ok(None) };
+        let Some(found) = self.checked(self.checked(evm.reader())?.verifier(self.id).await)? else {
+            return differs("client", self.id.to_string(), "none".to_owned());
+        };
+        if let Some(expected) = contract.filter(|expected| *expected != found) {
+            let found = format!("{found} {advice}");
+            return differs("client's contract", format!("{expected}, as noted when it was made"), found);
+        }
+        // What it answers about itself is worth what its code is.
+        let trusted = TrustedState {
+            height: client.latest_height,
+            client: client.client.clone(),
+            consensus: client.consensus.clone(),
+        };
+        self.checked(evm.client_difference(&rules.client_type()?, found, &trusted).await)
+    }
+
+    /// As [`Wanted::difference`], of the client as the chain has it now; `None` also when it has none yet.
+    ///
+    /// # Errors
+    /// As [`Wanted::difference`].
+    pub(crate) async fn difference_now(&self, contract: Option<Address>) -> Result<Option<Difference>, CliError> {
+        let reader = self.checked(self.connected.reader())?;
+        match self.checked(reader.client(self.id).await)?.value {
+            Some(client) => self.difference(&client, contract).await,
+            None => Ok(None),
+        }
+    }
+
+    fn checked<T>(&self, result: Result<T, AdapterError>) -> Result<T, CliError> {
+        result.map_err(|source| CliError::Chain { chain: self.host.name.clone(), source })
+    }
+}
