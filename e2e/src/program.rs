@@ -187,6 +187,12 @@ impl Process {
         self.0.wait().map_err(|source| io_error("wait for the process's end", source))
     }
 
+    /// Its number in the system's process table.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))

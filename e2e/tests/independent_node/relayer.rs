@@ -45,6 +45,12 @@ impl Relayer {
         })?)
     }
 
+    /// The number of the process that relays.
+    #[allow(dead_code, reason = "a benchmark measures it")]
+    pub(crate) fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) -> Outcome {
         self.process.take().ok_or("the relayer does not run")?.kill();
