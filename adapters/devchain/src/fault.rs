@@ -28,7 +28,8 @@ const PER_MILLE: u16 = 1_000;
 pub enum Fault {
     /// Stall: no block is made.
     Stall,
-    /// Equivocate: the caller is shown a conflicting header, sealed by a real quorum. Always the same one at a height.
+    /// Equivocate: the caller is shown a conflicting header, sealed by a real quorum. Always the same one at a height. Under QBFT it
+    /// has a state, and `eth_getProof` answers from that.
     Equivocate,
     /// Lie: a bit of a proof is flipped, or a proven value changed.
     AlteredProof,

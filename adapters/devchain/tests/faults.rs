@@ -51,6 +51,27 @@ fn an_equivocating_node_shows_one_conflicting_header_with_real_seals_to_some() {
 }
 
 #[test]
+fn the_other_block_of_an_equivocating_node_has_a_state() {
+    let (chain, rpc, contract) = chain_with(always(Fault::Equivocate));
+    let honest = Rpc::new(chain.clone(), false, Vec::new());
+    let params = json!([contract, ["0x1"], "0x3"]);
+    let (other, truth) = (call(&rpc, "eth_getProof", params.clone()), call(&honest, "eth_getProof", params));
+    let root = hash(&call(&rpc, "eth_getBlockByNumber", json!(["0x3", false]))["stateRoot"]);
+    assert_ne!(root, chain.header(3).expect("sealed").state_root);
+    let nodes: Vec<_> = other["accountProof"].as_array().expect("a list").iter().map(bytes).collect();
+    let leaf = alloy_rlp::encode(alloy_trie::TrieAccount {
+        nonce: number(&truth["nonce"]),
+        balance: serde_json::from_value(truth["balance"].clone()).expect("a number"),
+        storage_root: hash(&truth["storageHash"]),
+        code_hash: hash(&truth["codeHash"]),
+    });
+    // The contract is the same under both blocks; each has a proof of its own.
+    verify_proof(root, Nibbles::unpack(keccak256(contract)), Some(leaf), &nodes).expect("proven under the other root");
+    assert_ne!(other["accountProof"], truth["accountProof"]);
+    assert_eq!(other["storageProof"], truth["storageProof"]);
+}
+
+#[test]
 fn an_altered_state_root_no_longer_fits_the_hash() {
     let (chain, rpc, _) = chain_with(always(Fault::AlteredStateRoot));
     let block = call(&rpc, "eth_getBlockByNumber", json!(["0x3", false]));

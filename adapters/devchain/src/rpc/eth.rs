@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use serde_json::{Value, json};
 
 use crate::chain::Forgery;
-use crate::config::Fork;
+use crate::config::{Fork, GenesisAccount};
 use crate::consensus::{Consensus, Seal};
 use crate::header::{ExtraData, SEAL_BYTES, block_hash, encode_header};
 use crate::index::{Block, read};
@@ -156,9 +156,24 @@ impl Request<'_> {
     /// The state named by the parameter at a position, and its height.
     pub(crate) fn state(&self, params: &Params, at: usize) -> Result<(u64, State), RpcError> {
         let number = self.number(&params.block(at)?).ok_or_else(|| RpcError::server("header not found"))?;
+        Ok((number, self.kept(number)?))
+    }
+
+    /// The state after a block.
+    fn kept(&self, number: u64) -> Result<State, RpcError> {
         let state = read(self.chain.index()).state(number);
-        let gone = || RpcError::server(format!("missing trie node: the state of block {number} is no longer kept"));
-        Ok((number, state.ok_or_else(gone)?))
+        state.ok_or_else(|| {
+            RpcError::server(format!("missing trie node: the state of block {number} is no longer kept"))
+        })
+    }
+
+    /// The state after the other block of a height that an equivocating node shows: in it somebody has a wei more. All else
+    /// is as it is, so what is proven of other accounts is proven under both blocks.
+    fn equivocal(&self, number: u64, mut state: State) -> State {
+        let somebody = Address::from_word(self.faults.false_root(number));
+        let genesis = GenesisAccount { balance: U256::ONE, ..GenesisAccount::default() };
+        state.set_genesis_account(somebody, &genesis);
+        state
     }
 
     /// The header the caller is shown for a block, and its hash.
@@ -166,12 +181,12 @@ impl Request<'_> {
         let number = block.header.number;
         let state_root = self.faults.false_root(number);
         if self.drawn.equivocate && number > 0 {
-            let forgery = Forgery { state_root: Some(state_root), ..Forgery::default() };
+            let forgery = |state_root| Forgery { state_root: Some(state_root), ..Forgery::default() };
             if let Seal::Tendermint(_) = block.seal {
-                let hash = self.chain.forge_certified(block, &forgery)?.hash();
+                let hash = self.chain.forge_certified(block, &forgery(state_root))?.hash();
                 return Ok((Cow::Owned(Header { state_root, ..block.header.clone() }), hash));
             }
-            let header = self.chain.forge(number, &forgery)?;
+            let header = self.chain.forge(number, &forgery(self.equivocal(number, self.kept(number)?).root()))?;
             let hash = block_hash(&header, &ExtraData::decode(&header.extra_data)?);
             return Ok((Cow::Owned(header), hash));
         }
@@ -226,7 +241,10 @@ impl Request<'_> {
             return Err(RpcError::invalid_params(format!("too many keys: {found} (max: {MAX_PROOF_SLOTS})")));
         }
         let slots = keys.iter().map(|key| slot(key)).collect::<Result<Vec<_>, _>>()?;
-        let state = self.state(params, 2)?.1;
+        let (number, mut state) = self.state(params, 2)?;
+        if self.drawn.equivocate && number > 0 {
+            state = self.equivocal(number, state);
+        }
         let account = state.account(address);
         let storage = slots.into_iter().map(|(slot, shown)| {
             let (value, proof) =
