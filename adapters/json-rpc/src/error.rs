@@ -82,6 +82,12 @@ pub enum RpcError {
         /// What is there.
         found: String,
     },
+    /// The node has nothing to show yet of what it says that there is: it is still at work on it.
+    #[error("{field}: found nothing yet")]
+    NotYet {
+        /// What was asked for.
+        field: &'static str,
+    },
     /// A packet that a router sent and that no relayer can carry. The node is not to blame.
     #[error("{field}: expected {expected}, found {found}")]
     Unfit {

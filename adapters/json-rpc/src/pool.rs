@@ -10,8 +10,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// How long an endpoint must have had before an attempt that its caller gave up counts as failed. What was given up sooner,
+/// since something beside it failed, says nothing of the endpoint.
+const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
 /// The endpoints of one chain.
 pub struct Pool {
@@ -114,23 +118,85 @@ impl Pool {
     /// All endpoints; those that do not rest take turns at being the first. For questions whose answer shows to be false
     /// only later, if at all: a liar is believed now and then, and not each time.
     pub fn by_turns(&self) -> Vec<Arc<Endpoint>> {
-        let now = Instant::now();
-        let (mut awake, resting): (Vec<_>, Vec<_>) =
-            self.by_rank().into_iter().partition(|endpoint| !endpoint.score().is_resting(now));
-        // Fibonacci hashing: whoever asks every second or third time does not meet the same endpoint each time.
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let first = usize::try_from(turn).unwrap_or_default().checked_rem(awake.len()).unwrap_or_default();
-        awake.rotate_left(first);
+        let (mut awake, resting) = self.awake_and_resting();
+        self.take_turns(&mut awake);
         awake.extend(resting);
         awake
     }
 
+    fn take_turns(&self, endpoints: &mut [Arc<Endpoint>]) {
+        // Fibonacci hashing: whoever asks every second or third time does not meet the same endpoint each time.
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let first = usize::try_from(turn).unwrap_or_default().checked_rem(endpoints.len()).unwrap_or_default();
+        endpoints.rotate_left(first);
+    }
+
     /// Those that do not rest, or all when all do.
     pub fn awake(&self) -> Vec<Arc<Endpoint>> {
+        let (awake, resting) = self.awake_and_resting();
+        if awake.is_empty() { resting } else { awake }
+    }
+
+    fn awake_and_resting(&self) -> (Vec<Arc<Endpoint>>, Vec<Arc<Endpoint>>) {
         let now = Instant::now();
-        let ranked = self.by_rank();
-        let awake: Vec<_> = ranked.iter().filter(|e| !e.score().is_resting(now)).cloned().collect();
-        if awake.is_empty() { ranked } else { awake }
+        self.by_rank().into_iter().partition(|endpoint| !endpoint.score().is_resting(now))
+    }
+
+    /// Does the work at one endpoint, and notes what its failure says about it. It counts as failed too when its caller
+    /// waits no longer and drops it: an endpoint that is always late would never be left aside otherwise.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn watch<T>(
+        &self,
+        endpoint: &Endpoint,
+        work: impl Future<Output = Result<T, AdapterError>>,
+    ) -> Result<T, AdapterError> {
+        let mut attempt = Attempt { endpoint, begun: Instant::now(), is_over: false };
+        let outcome = work.await;
+        attempt.is_over = true;
+        if let Err(error) = &outcome {
+            self.judge(endpoint, error);
+        }
+        outcome
+    }
+
+    /// Does the work at all endpoints that do not rest, and takes the answer in the middle in the order of `place`, the lower
+    /// one of two: a node that claims too much is not followed. Of answers in one place it is now this node's and now that
+    /// one's. A node whose head has stood still for long is left out, as long as there are others.
+    ///
+    /// # Errors
+    /// When it succeeds nowhere, as [`Pool::attempt`].
+    pub async fn middle<T, W, F>(&self, work: W, place: impl Fn(&T) -> u64) -> Result<T, AdapterError>
+    where
+        W: Fn(Arc<Endpoint>) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
+        let mut endpoints = self.awake();
+        self.take_turns(&mut endpoints);
+        let work = &work;
+        let ask = |endpoint: &Arc<Endpoint>| {
+            let endpoint = Arc::clone(endpoint);
+            async move { self.watch(&endpoint, work(Arc::clone(&endpoint))).await }
+        };
+        let answers = join_all(endpoints.iter().map(ask)).await;
+        let mut candidates = Vec::with_capacity(answers.len());
+        let mut worst = None;
+        for (endpoint, answer) in endpoints.iter().zip(answers) {
+            match answer {
+                Ok(answer) => candidates.push((answer, Self::is_stuck(endpoint))),
+                Err(error) => worst = Some(worse(worst, error)),
+            }
+        }
+        if candidates.iter().any(|(_, stuck)| !stuck) {
+            candidates.retain(|(_, stuck)| !stuck);
+        }
+        candidates.sort_by_key(|(answer, _)| place(answer));
+        let middle = candidates.len().saturating_sub(1) / 2;
+        match candidates.into_iter().nth(middle) {
+            Some((answer, _)) => Ok(answer),
+            None => Err(worst.unwrap_or_else(no_endpoint)),
+        }
     }
 
     /// Does the work at the best endpoint, and when it fails there at the next, until one succeeds.
@@ -154,26 +220,17 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
-        let mut worst: Option<AdapterError> = None;
+        let mut worst = None;
         for endpoint in endpoints {
-            match work(Arc::clone(&endpoint)).await {
+            match self.watch(&endpoint, work(Arc::clone(&endpoint))).await {
                 Ok(value) => {
                     endpoint.score().answered();
                     return Ok(value);
                 }
-                Err(error) => {
-                    self.judge(&endpoint, &error);
-                    if worst.as_ref().is_none_or(|known| weight(&error) > weight(known)) {
-                        worst = Some(error);
-                    }
-                }
+                Err(error) => worst = Some(worse(worst, error)),
             }
         }
-        Err(worst.unwrap_or_else(|| AdapterError::Config {
-            key: "endpoints",
-            expected: "at least one".to_owned(),
-            found: "none".to_owned(),
-        }))
+        Err(worst.unwrap_or_else(no_endpoint))
     }
 
     /// One call at the best endpoint that answers it, read by `read`.
@@ -186,8 +243,22 @@ impl Pool {
         params: Value,
         read: impl Fn(&Value) -> Result<T, RpcError>,
     ) -> Result<T, AdapterError> {
+        self.call_at(self.by_rank(), method, params, read).await
+    }
+
+    /// As [`Pool::call`], at endpoints in this order.
+    ///
+    /// # Errors
+    /// As [`Pool::attempt`].
+    pub async fn call_at<T>(
+        &self,
+        endpoints: Vec<Arc<Endpoint>>,
+        method: &'static str,
+        params: Value,
+        read: impl Fn(&Value) -> Result<T, RpcError>,
+    ) -> Result<T, AdapterError> {
         let (params, read) = (&params, &read);
-        self.attempt(|endpoint| async move {
+        self.attempt_at(endpoints, |endpoint| async move {
             let answer = endpoint.call(method, params.clone()).await;
             answer.and_then(|value| read(&value)).map_err(|e| e.into_adapter(endpoint.label(), method))
         })
@@ -207,13 +278,17 @@ impl Pool {
                 endpoint.doubt_chain();
                 endpoint.score().failed(now);
             }
-            AdapterErrorKind::Transient if matches!(error, AdapterError::Unavailable { .. }) => {
+            AdapterErrorKind::Transient => match cause(error) {
+                // It keeps up, and is about to have it.
+                Some(RpcError::NotYet { .. }) => {}
                 // A refusal of the node is an answer: it is there, and may serve the next question.
-                if !is_node_refusal(error) {
+                Some(RpcError::Node { .. }) => endpoint.score().failed(now),
+                _ if matches!(error, AdapterError::Unavailable { .. }) => {
                     endpoint.doubt_chain();
+                    endpoint.score().failed(now);
                 }
-                endpoint.score().failed(now);
-            }
+                _ => endpoint.score().answered(),
+            },
             _ => endpoint.score().answered(),
         }
     }
@@ -232,6 +307,24 @@ impl Pool {
     }
 }
 
+/// Work under way at an endpoint.
+struct Attempt<'a> {
+    endpoint: &'a Endpoint,
+    begun: Instant,
+    is_over: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        if !self.is_over && now.duration_since(self.begun) >= ABANDONED_AFTER {
+            tracing::debug!(endpoint = self.endpoint.label(), "a node was not waited for any longer");
+            self.endpoint.doubt_chain();
+            self.endpoint.score().failed(now);
+        }
+    }
+}
+
 impl Endpoint {
     /// A batch whose single refusals are errors of the whole.
     ///
@@ -242,9 +335,22 @@ impl Endpoint {
     }
 }
 
-fn is_node_refusal(error: &AdapterError) -> bool {
-    let AdapterError::Unavailable { source, .. } = error else { return false };
-    matches!(source.downcast_ref::<RpcError>(), Some(RpcError::Node { .. }))
+/// Why an endpoint gave no usable answer, where that is the error.
+fn cause(error: &AdapterError) -> Option<&RpcError> {
+    let AdapterError::Unavailable { source, .. } = error else { return None };
+    source.downcast_ref()
+}
+
+fn no_endpoint() -> AdapterError {
+    AdapterError::Config { key: "endpoints", expected: "at least one".to_owned(), found: "none".to_owned() }
+}
+
+/// The one of two errors that says more; the first of equals.
+fn worse(known: Option<AdapterError>, error: AdapterError) -> AdapterError {
+    match known {
+        Some(known) if weight(&known) >= weight(&error) => known,
+        _ => error,
+    }
 }
 
 /// How much an error says when no endpoint succeeded.
@@ -258,5 +364,68 @@ fn weight(error: &AdapterError) -> u8 {
         AdapterError::Behind { .. } => 3,
         AdapterError::Config { .. } => 2,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    fn pool(count: usize) -> Pool {
+        let read = |_: &Value| Ok(String::new());
+        let chain = Arc::new(ChainQuestion { method: "chain", params: Value::Null, read, expected: String::new() });
+        let config = EndpointConfig::new("http://127.0.0.1:1");
+        let endpoint = |index| Endpoint::new(&config, index, Arc::clone(&chain), RpcLimits::default()).map(Arc::new);
+        Pool { endpoints: (0..count).map(|index| endpoint(index).unwrap()).collect(), turns: AtomicU64::new(0) }
+    }
+
+    fn number_of(endpoint: &Endpoint) -> u64 {
+        endpoint.label()[1..2].parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_always_late_is_left_aside() {
+        let pool = pool(2);
+        let ask = || {
+            pool.attempt(|endpoint| async move {
+                let number = number_of(&endpoint);
+                if number == 0 { pending().await } else { Ok(number) }
+            })
+        };
+        // Its caller waits for less than a request may take, and drops the question.
+        assert!(tokio::time::timeout(ABANDONED_AFTER, ask()).await.is_err());
+        assert_eq!(pool.reports().iter().map(|report| report.failures).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(ask().await.unwrap(), 1);
+        // What was not given any time is not judged.
+        let at_once = tokio::time::timeout(Duration::ZERO, pool.attempt(|_| pending::<Result<(), _>>()));
+        assert!(at_once.await.is_err());
+        assert_eq!(pool.reports().iter().map(|report| report.failures).collect::<Vec<_>>(), [1, 0]);
+    }
+
+    #[tokio::test]
+    async fn the_answer_in_the_middle_is_taken() {
+        let pool = pool(3);
+        let tell = |told: [Option<u64>; 3]| {
+            let pool = &pool;
+            async move {
+                let answer = move |endpoint: Arc<Endpoint>| async move {
+                    let index = usize::try_from(number_of(&endpoint)).unwrap();
+                    // Not the node's fault, so that it is asked the next time too.
+                    let refusal = AdapterError::Refused { operation: "count", reason: "none".to_owned() };
+                    told.get(index).copied().flatten().ok_or(refusal)
+                };
+                pool.middle(answer, |number| *number).await
+            }
+        };
+        assert_eq!(tell([Some(1 << 60), Some(5), Some(6)]).await.unwrap(), 6);
+        assert_eq!(tell([Some(0), Some(5), Some(6)]).await.unwrap(), 5);
+        assert_eq!(tell([Some(1 << 60), None, Some(6)]).await.unwrap(), 6);
+        assert_eq!(tell([None, None, Some(7)]).await.unwrap(), 7);
+        assert!(matches!(tell([None; 3]).await, Err(AdapterError::Refused { .. })));
+        // One that has stood still for long does not count.
+        pool.endpoints[1].score().head = Instant::now().checked_sub(crate::score::STALL * 2).map(|then| (5, then));
+        assert_eq!(tell([Some(9), Some(5), Some(8)]).await.unwrap(), 8);
+        assert_eq!(tell([None, Some(5), None]).await.unwrap(), 5);
     }
 }
