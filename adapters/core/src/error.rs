@@ -1,4 +1,4 @@
-use light_client::{ErasedError, Fault as _, FaultKind};
+use light_client::{ClientId, ErasedError, Fault as _, FaultKind};
 use std::error::Error;
 
 /// Why a chain could not be read, proven or written to; the relayer decides by [`AdapterError::kind`].
@@ -57,6 +57,22 @@ pub enum AdapterError {
         #[source]
         source: ErasedError,
     },
+    /// The chain hosts no client of this id.
+    #[error("client {client}: expected one on {chain}, found none")]
+    ClientUnknown {
+        /// The id.
+        client: ClientId,
+        /// The chain that was asked.
+        chain: String,
+    },
+    /// The client is there, and nobody has said what it is called by the chain that it follows.
+    #[error("client {client} on {chain}: expected a registered counterparty, found none")]
+    CounterpartyUnknown {
+        /// The id.
+        client: ClientId,
+        /// The chain that was asked.
+        chain: String,
+    },
     /// The configuration does not fit the chain.
     #[error("{key}: expected {expected}, found {found}")]
     Config {
@@ -82,7 +98,7 @@ pub enum AdapterErrorKind {
     InsufficientTrust,
     /// The client is expired or frozen: only people can help.
     ClientUnusable,
-    /// The operator has to change something.
+    /// The operator has to change something, or to link.
     Config,
 }
 
@@ -98,7 +114,9 @@ impl AdapterError {
                 FaultKind::Expired | FaultKind::Frozen => AdapterErrorKind::ClientUnusable,
                 FaultKind::Malformed | FaultKind::Rejected | FaultKind::Misuse => AdapterErrorKind::Inconsistent,
             },
-            Self::Config { .. } => AdapterErrorKind::Config,
+            Self::ClientUnknown { .. } | Self::CounterpartyUnknown { .. } | Self::Config { .. } => {
+                AdapterErrorKind::Config
+            }
         }
     }
 }

@@ -10,11 +10,13 @@ mod event;
 mod message;
 mod prover;
 mod reader;
+mod stretch;
 mod writer;
 
 pub use error::{AdapterError, AdapterErrorKind};
-pub use event::PacketEvent;
+pub use event::{GatheredEvents, MAX_EVENT_BYTES, PacketEvent};
 pub use message::Message;
 pub use prover::{Bootstrap, ChainHeader, Plan, Prover, ServedHeader, TrustedState, VerifiedProof, VerifiedUpdate};
-pub use reader::{At, ChainReader, Head, HostedClient, StoredStates, Submitted};
+pub use reader::{At, ChainReader, Difference, Head, HostedClient, StoredStates, Submitted};
+pub use stretch::Stretch;
 pub use writer::{ChainWriter, FeeBid, FeeBump, Nonces, Outcome, SignedTransaction, TransactionHash};

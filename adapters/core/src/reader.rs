@@ -43,6 +43,17 @@ pub struct HostedClient {
     pub counterparty_prefix: Vec<Vec<u8>>,
 }
 
+/// In what something on a chain is another than it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The part.
+    pub what: &'static str,
+    /// As it should be.
+    pub expected: String,
+    /// As it is.
+    pub found: String,
+}
+
 /// What a hosted client stores around a height, for evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredStates {
@@ -95,14 +106,7 @@ pub trait ChainReader: Send + Sync {
     ) -> Result<Option<At<Packet>>, AdapterError> {
         let head = self.head().await?.height;
         let events = self.packet_events(Height::new(0), head).await?;
-        Ok(events.into_iter().find_map(|event| match event {
-            PacketEvent::Sent { height, packet }
-                if packet.source_client == *source_client && packet.sequence == sequence =>
-            {
-                Some(At { height, value: packet })
-            }
-            _ => None,
-        }))
+        Ok(events.into_iter().find_map(|event| event.into_sent(source_client, sequence)))
     }
 
     /// The acknowledgement that was written for a packet received, wherever in the chain's past, with the height of
@@ -116,17 +120,12 @@ pub trait ChainReader: Send + Sync {
     ) -> Result<Option<At<Vec<u8>>>, AdapterError> {
         let head = self.head().await?.height;
         let events = self.packet_events(Height::new(0), head).await?;
-        Ok(events.into_iter().find_map(|event| match event {
-            PacketEvent::Acknowledged { height, destination_client: client, sequence: number, acknowledgement }
-                if client == *destination_client && number == sequence =>
-            {
-                Some(At { height, value: acknowledgement })
-            }
-            _ => None,
-        }))
+        Ok(events.into_iter().find_map(|event| event.into_acknowledgement(destination_client, sequence)))
     }
 
     /// A client that this chain hosts, at its latest state; `None` when the Router knows no such client.
+    ///
+    /// A path stops for a client that is frozen: one endpoint's word is not enough for that where there are others.
     async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError>;
 
     /// The encoded consensus state that a hosted client stores at a height; `None` when it stores none there.
@@ -142,7 +141,8 @@ pub trait ChainReader: Send + Sync {
     async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError>;
 
     /// The transaction with which a hosted client came to store the state at a height, with the updates of that client that
-    /// it made: one of them holds the header. `None` when the nodes know of none. The height is that of its block.
+    /// it shows: one of them holds the header, and the client may have refused others. `None` when the nodes know of none. The
+    /// height is that of its block.
     ///
     /// By this it shows when a client was told of another block than the chain's own.
     async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError>;
