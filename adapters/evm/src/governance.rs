@@ -24,8 +24,9 @@ use ethers_core::{
 use light_client::ClientId;
 use std::sync::Arc;
 
-/// The most acts that are looked at.
-const MAX_ACTS: usize = 4096;
+/// The most acts that may wait, and the most members that there may be.
+const MAX_PENDING_ACTS: usize = 4_096;
+const MAX_MEMBERS: usize = 1_024;
 
 /// An act that only the governance may do, on the contract that it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +160,7 @@ impl Governance {
     /// As every view: [`AdapterError::Refused`] when there is no such contract.
     pub async fn members(&self) -> Result<Vec<Address>, AdapterError> {
         let members: Vec<ethers_core::types::Address> = self.view("members", MembersCall).await?;
+        check_count("members", MAX_MEMBERS, members.len())?;
         Ok(members.into_iter().map(|member| Address::from(member.0)).collect())
     }
 
@@ -193,8 +195,9 @@ impl Governance {
     /// As every view.
     pub async fn pending_acts(&self) -> Result<Vec<Act>, AdapterError> {
         let ids: Vec<U256> = self.view("pendingActs", PendingActsCall).await?;
-        let mut acts = Vec::new();
-        for id in ids.into_iter().take(MAX_ACTS) {
+        check_count("pendingActs", MAX_PENDING_ACTS, ids.len())?;
+        let mut acts = Vec::with_capacity(ids.len());
+        for id in ids {
             let id = u64::try_from(id).map_err(|_| inconsistent("act", "a number of 64 bits", &id.to_string()))?;
             acts.push(self.act(id).await?);
         }
@@ -262,6 +265,14 @@ impl Shared {
             .attempt(|endpoint| async move { View::latest(&endpoint).await?.call(what, to, call.clone()).await })
             .await
     }
+}
+
+/// A list that a contract answers must be one that is looked at as a whole.
+fn check_count(operation: &'static str, max: usize, found: usize) -> Result<(), AdapterError> {
+    if found <= max {
+        return Ok(());
+    }
+    Err(AdapterError::Refused { operation, reason: format!("expected at most {max}, found {found}") })
 }
 
 fn act_of(id: u64, raw: RawAct) -> Result<Act, AdapterError> {

@@ -45,11 +45,12 @@ use adapter_json_rpc as rpc;
 
 pub use abi::artefact::{Artefact, ImmutableError};
 pub use account::{Deployed, EvmAccount};
+pub use adapter::Difference;
 pub use adapter_json_rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
 pub use adapter_keystore::{KeyError, KeySource, password_from_file};
 pub use alloy_primitives::Address;
 pub use chain::EvmChain;
-pub use clients::{ContractCode, Difference, client_code};
+pub use clients::{ContractCode, client_code};
 pub use config::{Consensus, EvmConfig, FeePolicy};
 pub use deploy::{
     bridge_code_hash, chain_ref, governance_code_hash, ledger_code_hash, router_code_hash, tendermint_chain_ref,

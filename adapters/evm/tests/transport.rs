@@ -155,6 +155,23 @@ async fn a_hanging_endpoint_costs_one_time_limit_and_then_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_later_than_anybody_waits_is_left_aside() {
+    let honest = node(92_008, Fork::London).await;
+    let liar = Liar::start(&honest, Act::honest()).await;
+    let endpoints = [&liar.url, &honest.url].map(EndpointConfig::new).into();
+    let router = Some(adapter_evm::Address::repeat_byte(1));
+    let chain = EvmChain::connect(EvmConfig { endpoints, router, ..config(&honest) }).await.unwrap();
+    let reader = chain.reader().unwrap();
+    liar.set(Act::Hang);
+    // Who asks waits for less than a request may take.
+    let patience = Duration::from_millis(1_500);
+    assert!(patience < config(&honest).limits.request_timeout);
+    assert!(tokio::time::timeout(patience, reader.head()).await.is_err());
+    assert_eq!(chain.endpoints()[0].failures, 1);
+    tokio::time::timeout(patience, reader.head()).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_never_printed() {
     let honest = node(92_006, Fork::London).await;
     let url = "http://alice:hunter2@127.0.0.1:1/secret-path?key=secret-key";

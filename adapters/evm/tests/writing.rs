@@ -12,7 +12,11 @@ use adapter_evm::{Address, EndpointConfig, EvmChain, EvmConfig, EvmWriter, FeePo
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_eips::Decodable2718 as _;
 use light_client::{Claim, SlotKey, commitment_path};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 use support::{
     config, facts, key,
     liar::{Act, Liar},
@@ -260,6 +264,75 @@ async fn what_is_signed_again_was_a_call_of_this_router_with_this_nonce() {
         );
     }
     writer_here.sign_again(&signed.raw, 4, signed.fee).await.unwrap();
+}
+
+/// A chain through these nodes that needs no Router for what is tested.
+async fn through(node: &NodeHandle, urls: &[&str]) -> EvmChain {
+    let endpoints = urls.iter().map(|url| EndpointConfig::new(*url)).collect();
+    let router = Some(Address::repeat_byte(0xaa));
+    EvmChain::connect(EvmConfig { endpoints, router, fees: LEGACY, ..config(node) }).await.unwrap()
+}
+
+fn update() -> [Message; 1] {
+    [Message::UpdateClient { client: "qbft-0".parse().unwrap(), update: vec![7; 1_000] }]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_liar_in_front_does_not_say_each_time_what_gas_is_needed_and_what_was_counted() {
+    let node = quiet_node(95_321).await;
+    // Well formed and false: gas with which nothing comes to be, and a count that no account has.
+    let lies = Act::change(|method, _, answer| match method {
+        "eth_estimateGas" => answer["result"] = json!("0x5208"),
+        "eth_getTransactionCount" => answer["result"] = json!("0x100000000"),
+        _ => {}
+    });
+    let liar = Liar::start(&node, lies).await;
+    let writer = through(&node, &[&liar.url, &node.url]).await.writer(key(&node, 2)).unwrap();
+    let mut limits = BTreeSet::new();
+    for _ in 0..8 {
+        assert_eq!(writer.nonces().await.unwrap().next_final, 0);
+        limits.insert(writer.sign(&update(), 0).await.unwrap().gas_limit);
+    }
+    assert_eq!((limits.len(), limits.first()), (2, Some(&25_200)), "{limits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_still_indexes_is_neither_a_lie_nor_a_refusal() {
+    let node = quiet_node(95_322).await;
+    let refuse = |answer: &mut Value| {
+        let id = answer["id"].take();
+        *answer = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32000, "message": "header not found" } });
+    };
+    let liar = Liar::start(&node, Act::honest()).await;
+    let chain = through(&node, &[&liar.url]).await;
+    let (reader, writer) = (chain.reader().unwrap(), chain.writer(key(&node, 2)).unwrap());
+    // As nodes of cosmos/evm answer for a moment after each block.
+    for is_null in [true, false] {
+        liar.set(Act::change(move |method, _, answer| match method {
+            "eth_getBlockByNumber" if is_null => answer["result"] = Value::Null,
+            "eth_getBlockByNumber" | "eth_estimateGas" | "eth_call" => refuse(answer),
+            _ => {}
+        }));
+        let head = reader.head().await.unwrap_err();
+        assert_eq!(head.kind(), AdapterErrorKind::Transient, "{head}");
+        let signing = writer.sign(&update(), 0).await.unwrap_err();
+        assert_eq!(signing.kind(), AdapterErrorKind::Transient, "{signing}");
+    }
+    assert_eq!(chain.endpoints()[0].lies, 0);
+    // Whoever shows the block and refuses then, means it; and once it is over the call is as good as any.
+    liar.set(Act::change(move |method, _, answer| {
+        if method == "eth_estimateGas" {
+            refuse(answer);
+        }
+    }));
+    assert_eq!(writer.sign(&update(), 0).await.unwrap_err().kind(), AdapterErrorKind::RefusedByChain);
+    let asked = AtomicBool::new(false);
+    liar.set(Act::change(move |method, _, answer| {
+        if method == "eth_estimateGas" && !asked.swap(true, Ordering::Relaxed) {
+            refuse(answer);
+        }
+    }));
+    writer.sign(&update(), 0).await.unwrap();
 }
 
 fn decoded(raw: &[u8]) -> TxEnvelope {

@@ -13,7 +13,7 @@ use crate::{
     reader::view::View,
     rpc::RpcError,
 };
-use adapter::{AdapterError, TrustedState};
+use adapter::{AdapterError, Difference, TrustedState};
 use alloy_primitives::{Address, B256};
 use ethers_core::abi::AbiEncode as _;
 use light_client::{ClientType, CodeHash, Codec, ErasedError, Height, Timestamp};
@@ -105,17 +105,6 @@ pub struct ContractCode {
     pub address: Address,
     /// The keccak-256 of its runtime code.
     pub hash: CodeHash,
-}
-
-/// In what a contract is another than it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The part.
-    pub what: &'static str,
-    /// As it should be.
-    pub expected: String,
-    /// As it is.
-    pub found: String,
 }
 
 /// The contracts that a client of this kind at `address` consists of, with the parameters of this state. Their code

@@ -11,16 +11,15 @@ use crate::{
     chain::Shared,
     header::BlockClaim,
     logs::Log,
-    rpc::{Endpoint, Pool, RpcError},
+    rpc::{Endpoint, RpcError},
 };
-use adapter::{AdapterError, At, ChainReader, Head, HostedClient, PacketEvent, Submitted};
+use adapter::{AdapterError, At, ChainReader, GatheredEvents, Head, HostedClient, PacketEvent, Submitted};
 use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use events::{EventKind, RawEvent, client_topic, number_topic};
-use futures::future::join_all;
 use hosted::States;
 use light_client::{
-    ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, StorePath, Timestamp, next_sequence_send_path,
+    ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, Status, StorePath, Timestamp, next_sequence_send_path,
 };
 use query::Filter;
 use serde_json::json;
@@ -32,8 +31,6 @@ use view::View;
 
 /// Blocks whose events are asked of one node before another may be chosen.
 const MAX_RANGE_BLOCKS: u64 = 10_000;
-/// The most events of one answer to the relayer.
-const MAX_EVENTS: usize = 500_000;
 
 /// Reads one chain.
 pub struct EvmReader {
@@ -143,13 +140,10 @@ impl EvmReader {
         // A node that hides an event answers as one where there is none: only when all have none, there is none.
         // What it tells is proven or disproven later; then it is asked for again, and of another.
         for endpoint in self.chain.pool.by_turns() {
-            match self.find_event_at(&endpoint, &filter, client).await {
+            match self.chain.pool.watch(&endpoint, self.find_event_at(&endpoint, &filter, client)).await {
                 Ok(Some(event)) => return Ok(Some(event)),
                 Ok(None) => absent = true,
-                Err(error) => {
-                    self.chain.pool.judge(&endpoint, &error);
-                    failure = Some(error);
-                }
+                Err(error) => failure = Some(error),
             }
         }
         match failure {
@@ -202,69 +196,37 @@ impl ChainReader for EvmReader {
         &self.chain_id
     }
 
-    /// The head of the endpoint in the middle, the lower one of two: a node that claims too much is not followed, and
-    /// one that has stood still for long is left out. Which block is the true one at a height only its seals say, and
-    /// those are the prover's to check.
+    /// The head of the endpoint in the middle ([`Pool::middle`](crate::rpc::Pool::middle)). Which block is the true one at a
+    /// height only its seals say, and those are the prover's to check.
     async fn head(&self) -> Result<Head, AdapterError> {
-        let endpoints = self.chain.pool.awake();
-        let heads = join_all(endpoints.iter().map(|endpoint| head_of(self.config(), endpoint))).await;
-        let mut candidates = Vec::with_capacity(heads.len());
-        let mut failure = None;
-        for (endpoint, head) in endpoints.iter().zip(heads) {
-            match head {
-                Ok(head) => {
-                    endpoint.saw_head(head.height);
-                    candidates.push((head, Pool::is_stuck(endpoint)));
-                }
-                Err(error) => {
-                    self.chain.pool.judge(endpoint, &error);
-                    failure = Some(error);
-                }
-            }
-        }
-        if candidates.iter().any(|(_, stuck)| !stuck) {
-            candidates.retain(|(_, stuck)| !stuck);
-        }
-        candidates.sort_by_key(|(head, _)| head.height);
-        let middle = candidates.len().saturating_sub(1) / 2;
-        match (candidates.into_iter().nth(middle), failure) {
-            (Some((head, _)), _) => {
-                self.chain.pool.compare_heads(head.height);
-                Ok(Head {
-                    height: self.config().height(head.height),
-                    time: Timestamp::from_unix_seconds(head.time_seconds),
-                    hash: head.hash,
-                })
-            }
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(AdapterError::Config {
-                key: "endpoints",
-                expected: "at least one".to_owned(),
-                found: "none".to_owned(),
-            }),
-        }
+        let ask = |endpoint: Arc<Endpoint>| async move {
+            let head = head_of(self.config(), &endpoint).await?;
+            endpoint.saw_head(head.height);
+            Ok(head)
+        };
+        let head = self.chain.pool.middle(ask, |head| head.height).await?;
+        self.chain.pool.compare_heads(head.height);
+        Ok(Head {
+            height: self.config().height(head.height),
+            time: Timestamp::from_unix_seconds(head.time_seconds),
+            hash: head.hash,
+        })
     }
 
     async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError> {
         // Nodes of chains that begin above 0 answer as if nothing had happened when a range begins below.
         let (mut from, to) = (from.number().max(self.config().consensus.first_height()), to.number());
-        let mut events = Vec::new();
+        let mut events = GatheredEvents::default();
         while from <= to {
             let end = to.min(from.saturating_add(MAX_RANGE_BLOCKS - 1));
             let part = self.chain.pool.attempt(|endpoint| async move { self.events_of(&endpoint, from, end).await });
-            events.extend(part.await?);
-            if events.len() > MAX_EVENTS {
-                return Err(AdapterError::Refused {
-                    operation: "packet_events",
-                    reason: format!("expected at most {MAX_EVENTS} events in the range, found more: ask for less"),
-                });
-            }
+            events.add(part.await?)?;
             match end.checked_add(1) {
                 Some(next) => from = next,
                 None => break,
             }
         }
-        Ok(events)
+        Ok(events.into_events())
     }
 
     async fn sent_packet(
@@ -272,10 +234,8 @@ impl ChainReader for EvmReader {
         source_client: &ClientId,
         sequence: Sequence,
     ) -> Result<Option<At<Packet>>, AdapterError> {
-        Ok(match self.find_event(EventKind::Send, source_client, sequence).await? {
-            Some(PacketEvent::Sent { height, packet }) => Some(At { height, value: packet }),
-            _ => None,
-        })
+        let event = self.find_event(EventKind::Send, source_client, sequence).await?;
+        Ok(event.and_then(|event| event.into_sent(source_client, sequence)))
     }
 
     async fn written_acknowledgement(
@@ -283,12 +243,8 @@ impl ChainReader for EvmReader {
         destination_client: &ClientId,
         sequence: Sequence,
     ) -> Result<Option<At<Vec<u8>>>, AdapterError> {
-        Ok(match self.find_event(EventKind::Acknowledgement, destination_client, sequence).await? {
-            Some(PacketEvent::Acknowledged { height, acknowledgement, .. }) => {
-                Some(At { height, value: acknowledgement })
-            }
-            _ => None,
-        })
+        let event = self.find_event(EventKind::Acknowledgement, destination_client, sequence).await?;
+        Ok(event.and_then(|event| event.into_acknowledgement(destination_client, sequence)))
     }
 
     async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError> {
@@ -297,7 +253,14 @@ impl ChainReader for EvmReader {
             let value = hosted::client(&view, self.router, self.config().router_height, &self.states, id).await?;
             Ok(At { height: self.config().height(view.height), value })
         };
-        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
+        let mut told = self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await?;
+        if is_frozen(&told) {
+            told = self.chain.pool.middle(work, |told| is_frozen(told).into()).await?;
+            if !is_frozen(&told) {
+                tracing::warn!(chain = %self.chain_id, client = %id, "a node alone says that a client is frozen");
+            }
+        }
+        Ok(told)
     }
 
     async fn consensus_state(&self, id: &ClientId, height: Height) -> Result<At<Option<Vec<u8>>>, AdapterError> {
@@ -356,9 +319,17 @@ impl ChainReader for EvmReader {
     }
 }
 
+fn is_frozen(told: &At<Option<HostedClient>>) -> bool {
+    told.value.as_ref().is_some_and(|client| client.status == Status::Frozen)
+}
+
+/// The latest block that a node shows. Some have none to show for a moment, while they still index it: that is no lie.
 async fn head_of(config: &EvmConfig, endpoint: &Endpoint) -> Result<BlockClaim, AdapterError> {
     const OPERATION: &str = "eth_getBlockByNumber";
     let block = endpoint.call(OPERATION, json!(["latest", false])).await;
-    let block = block.and_then(|block| BlockClaim::read(&config.consensus, &block));
+    let block = block.and_then(|block| match block.is_null() {
+        true => Err(RpcError::NotYet { field: "latest block" }),
+        false => BlockClaim::read(&config.consensus, &block),
+    });
     block.map_err(|e| e.into_adapter(endpoint.label(), OPERATION))
 }

@@ -25,18 +25,28 @@ pub(crate) async fn market(pool: &Pool, policy: FeePolicy) -> Result<Market, Ada
     match policy {
         FeePolicy::Legacy { gas_price: Some(gas_price), .. } => Ok(Market::Legacy { gas_price }),
         FeePolicy::Legacy { gas_price: None, .. } => {
-            let gas_price = pool.call("eth_gasPrice", json!([]), |value| amount("gas price", value)).await?;
+            let gas_price = ask(pool, "eth_gasPrice", json!([]), |value| amount("gas price", value)).await?;
             Ok(Market::Legacy { gas_price })
         }
         FeePolicy::Dynamic { priority_fee, .. } => {
-            let base_fee = pool.call("eth_getBlockByNumber", json!(["latest", false]), base_fee_of).await?;
+            let base_fee = ask(pool, "eth_getBlockByNumber", json!(["latest", false]), base_fee_of).await?;
             let priority_fee = match priority_fee {
                 Some(priority_fee) => priority_fee,
-                None => pool.call("eth_maxPriorityFeePerGas", json!([]), |v| amount("priority fee", v)).await?,
+                None => ask(pool, "eth_maxPriorityFeePerGas", json!([]), |v| amount("priority fee", v)).await?,
             };
             Ok(Market::Dynamic { base_fee, priority_fee })
         }
     }
+}
+
+/// One question; the endpoints take turns, since nothing shows that a price is false.
+async fn ask<T>(
+    pool: &Pool,
+    method: &'static str,
+    params: Value,
+    read: impl Fn(&Value) -> Result<T, RpcError>,
+) -> Result<T, AdapterError> {
+    pool.call_at(pool.by_turns(), method, params, read).await
 }
 
 /// The bid by the rule, within the policy's ceiling.
@@ -135,6 +145,7 @@ pub(super) fn amount(field: &'static str, value: &Value) -> Result<u128, RpcErro
 
 fn base_fee_of(block: &Value) -> Result<u128, RpcError> {
     match block.get("baseFeePerGas") {
+        None if block.is_null() => Err(RpcError::NotYet { field: "latest block" }),
         Some(fee) => amount("baseFeePerGas", fee),
         None => Err(RpcError::Shape {
             field: "baseFeePerGas",

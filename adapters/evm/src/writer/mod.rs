@@ -61,6 +61,39 @@ impl EvmWriter {
         self.sign_with_gas(Some(self.router), data, nonce, fee, gas_limit).await
     }
 
+    async fn nonces_at(&self, endpoint: &Endpoint) -> Result<Nonces, RpcError> {
+        let account = hex_data(self.key.address().as_slice());
+        let height = quantity("block number", &endpoint.call("eth_blockNumber", json!([])).await?)?;
+        let at = format!("{height:#x}");
+        let requests = vec![
+            Request::new("eth_getTransactionCount", json!([account, at])),
+            Request::new("eth_getBalance", json!([account, at])),
+        ];
+        let answers = endpoint.batch_all(requests).await?;
+        let [count, balance] = <[Value; 2]>::try_from(answers)
+            .map_err(|answers| RpcError::BatchLength { expected: 2, found: answers.len() })?;
+        Ok(Nonces {
+            height: self.config().height(height),
+            next_final: quantity("transaction count", &count)?,
+            // More than 128 bits of money counts as all of them.
+            balance: match crate::rpc::big_quantity("balance", &balance)?.len() {
+                0..=16 => fees::amount("balance", &balance)?,
+                _ => u128::MAX,
+            },
+        })
+    }
+
+    /// What one endpoint tells of a transaction; `None` when it knows it not.
+    async fn told_of(&self, endpoint: &Endpoint, hash: TransactionHash) -> Result<Option<Outcome>, AdapterError> {
+        if let Some(outcome) = outcome_of(self.config(), endpoint, hash, self.router).await? {
+            return Ok(Some(outcome));
+        }
+        Ok(match whereabouts(endpoint, hash).await? {
+            Whereabouts::Unknown => None,
+            Whereabouts::Waiting | Whereabouts::InBlock => Some(Outcome::Pending),
+        })
+    }
+
     async fn sign_with_gas(
         &self,
         to: Option<Address>,
@@ -94,34 +127,13 @@ impl ChainWriter for EvmWriter {
         &self.signer
     }
 
+    /// Those of the endpoint in the middle by the count: a count that a node has made up would have transactions signed that
+    /// never come to be.
     async fn nonces(&self) -> Result<Nonces, AdapterError> {
-        let account = &hex_data(self.key.address().as_slice());
-        self.chain
-            .pool
-            .attempt(|endpoint| async move {
-                let answers = async {
-                    let height = quantity("block number", &endpoint.call("eth_blockNumber", json!([])).await?)?;
-                    let at = format!("{height:#x}");
-                    let requests = vec![
-                        Request::new("eth_getTransactionCount", json!([account, at])),
-                        Request::new("eth_getBalance", json!([account, at])),
-                    ];
-                    let answers = endpoint.batch_all(requests).await?;
-                    let [count, balance] = <[Value; 2]>::try_from(answers)
-                        .map_err(|answers| RpcError::BatchLength { expected: 2, found: answers.len() })?;
-                    Ok(Nonces {
-                        height: self.config().height(height),
-                        next_final: quantity("transaction count", &count)?,
-                        // More than 128 bits of money counts as all of them.
-                        balance: match crate::rpc::big_quantity("balance", &balance)?.len() {
-                            0..=16 => fees::amount("balance", &balance)?,
-                            _ => u128::MAX,
-                        },
-                    })
-                };
-                answers.await.map_err(|e: RpcError| e.into_adapter(endpoint.label(), "nonces"))
-            })
-            .await
+        let ask = |endpoint: Arc<Endpoint>| async move {
+            self.nonces_at(&endpoint).await.map_err(|e| e.into_adapter(endpoint.label(), "nonces"))
+        };
+        self.chain.pool.middle(ask, |nonces| nonces.next_final).await
     }
 
     async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError> {
@@ -154,45 +166,37 @@ impl ChainWriter for EvmWriter {
     }
 
     async fn outcome(&self, hash: TransactionHash) -> Result<Outcome, AdapterError> {
-        let endpoints = self.chain.pool.awake();
         let mut best = None;
         let mut failure = None;
-        for endpoint in &endpoints {
-            match outcome_of(self.config(), endpoint, hash, self.router).await {
-                Ok(Some(outcome)) => return Ok(outcome),
-                Ok(None) => match whereabouts(endpoint, hash).await {
-                    Ok(Whereabouts::Unknown) => best = best.or(Some(Outcome::Unknown)),
-                    Ok(Whereabouts::Waiting | Whereabouts::InBlock) => best = Some(Outcome::Pending),
-                    Err(error) => failure = Some((endpoint, error)),
-                },
-                Err(error) => failure = Some((endpoint, error)),
+        for endpoint in self.chain.pool.awake() {
+            match self.chain.pool.watch(&endpoint, self.told_of(&endpoint, hash)).await {
+                Ok(Some(outcome @ Outcome::Included { .. })) => return Ok(outcome),
+                Ok(Some(outcome)) => best = Some(outcome),
+                Ok(None) => best = best.or(Some(Outcome::Unknown)),
+                Err(error) => failure = Some(error),
             }
         }
-        if let Some((endpoint, error)) = failure {
-            self.chain.pool.judge(endpoint, &error);
-            if best.is_none() {
-                return Err(error);
-            }
+        match (best, failure) {
+            (None, Some(error)) => Err(error),
+            (best, _) => Ok(best.unwrap_or(Outcome::Unknown)),
         }
-        Ok(best.unwrap_or(Outcome::Unknown))
     }
 }
 
 /// Sends to every endpoint that answers: one of them may drop it, and sending twice costs nothing.
 pub(crate) async fn broadcast(chain: &Shared, transaction: &SignedTransaction) -> Result<(), AdapterError> {
     let endpoints = chain.pool.awake();
-    let sends = join_all(endpoints.iter().map(|endpoint| send(endpoint, transaction))).await;
+    let hand_over = |endpoint: &Arc<Endpoint>| {
+        let endpoint = Arc::clone(endpoint);
+        async move { chain.pool.watch(&endpoint, send(&endpoint, transaction)).await }
+    };
     let mut refusal = None;
     let mut sent = false;
-    for (endpoint, outcome) in endpoints.iter().zip(sends) {
+    for outcome in join_all(endpoints.iter().map(hand_over)).await {
         match outcome {
             Ok(()) => sent = true,
-            Err(error) => {
-                chain.pool.judge(endpoint, &error);
-                if refusal.is_none() || matches!(error, AdapterError::Refused { .. }) {
-                    refusal = Some(error);
-                }
-            }
+            Err(error) if refusal.is_none() || matches!(error, AdapterError::Refused { .. }) => refusal = Some(error),
+            Err(_) => {}
         }
     }
     match refusal {
