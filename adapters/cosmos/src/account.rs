@@ -89,10 +89,10 @@ impl CosmosAccount {
         trusted: &TrustedState,
         unbonding_seconds: u64,
     ) -> Result<(ClientId, CosmosReceipt), AdapterError> {
-        let [client_state, consensus_state] = hosted::creation(trusted, unbonding_seconds)?;
+        let (client_state, consensus_state) = hosted::creation(trusted, unbonding_seconds)?;
         let message = MsgCreateClient {
-            client_state: Some(client_state),
-            consensus_state: Some(consensus_state),
+            client_state: Some(messages::any(hosted::CLIENT_STATE, client_state.encode_to_vec())),
+            consensus_state: Some(messages::any(hosted::CONSENSUS_STATE, consensus_state.encode_to_vec())),
             signer: self.address().to_owned(),
         };
         let message = messages::any(CREATE_CLIENT, message.encode_to_vec());

@@ -198,9 +198,10 @@ impl Node {
             None => {
                 let one = |height: &u64| {
                     let bytes = height.to_be_bytes();
+                    let events = self.events.get(height).cloned().unwrap_or(json!([]));
                     json!({
                         "hash": hex::encode_upper(sha256(&[&bytes])), "height": height.to_string(), "index": 0,
-                        "tx_result": result(0, json!([])), "tx": BASE64_STANDARD.encode(bytes),
+                        "tx_result": result(0, events), "tx": BASE64_STANDARD.encode(bytes),
                     })
                 };
                 self.found.iter().map(one).collect()
@@ -581,7 +582,7 @@ async fn a_hosted_client_is_read_with_its_counterparty() {
     let query = "/ibc.core.client.v2.Query/CounterpartyInfo".to_owned();
     node.lock().unwrap().queries.insert(query.clone(), (22, "sdk", Vec::new()));
     let refusal = reader.client(&client).await.unwrap_err();
-    assert!(matches!(refusal, AdapterError::Config { key: "client", .. }), "{refusal}");
+    assert!(matches!(refusal, AdapterError::CounterpartyUnknown { .. }), "{refusal}");
     assert_eq!(reader.counterparty(&client).await.unwrap(), None);
     // {1: {1: "ibc", 1: "", 2: "07-tendermint-9"}}
     let info = [&b"\x0a\x03ibc\x0a\x00\x12\x0f07-tendermint-9"[..]].concat();

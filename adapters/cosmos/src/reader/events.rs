@@ -1,9 +1,12 @@
 //! What a block's events say has happened to packets of IBC v2.
 
-use crate::proto::{self, Acknowledgement};
+use crate::{
+    proto::{self, Acknowledgement},
+    rpc,
+};
 use adapter::PacketEvent;
 use adapter_json_rpc::{RpcError, printable};
-use light_client::{Height, MAX_PAYLOAD_BYTES};
+use light_client::{ClientId, Height, MAX_PAYLOAD_BYTES, Sequence};
 use prost::Message as _;
 use serde::Deserialize;
 
@@ -26,13 +29,27 @@ struct Attribute {
     value: Option<String>,
 }
 
+impl From<rpc::Event> for Event {
+    fn from(event: rpc::Event) -> Self {
+        let attribute = |(key, value)| Attribute { key, value: Some(value) };
+        Self { kind: event.kind, attributes: Some(event.attributes.into_iter().map(attribute).collect()) }
+    }
+}
+
 /// What a transaction came to.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct TransactionResult {
     #[serde(default)]
-    pub(crate) code: u32,
+    code: u32,
     #[serde(default)]
-    pub(crate) events: Option<Vec<Event>>,
+    events: Option<Vec<Event>>,
+}
+
+impl TransactionResult {
+    /// The events that came to be: none of a transaction that failed.
+    pub(crate) fn into_events(self) -> impl Iterator<Item = Event> {
+        self.events.filter(|_| self.code == 0).into_iter().flatten()
+    }
 }
 
 /// What a block came to.
@@ -54,10 +71,10 @@ pub(crate) struct BlockResults {
 impl BlockResults {
     /// The events that came to be, in the chain's order. Those of a transaction that failed did not.
     pub(crate) fn into_events(self) -> impl Iterator<Item = Event> {
-        let transactions = self.txs_results.into_iter().flatten().filter(|result| result.code == 0);
+        let transactions = self.txs_results.into_iter().flatten();
         let whole = |events: Option<Vec<Event>>| events.into_iter().flatten();
         whole(self.begin_block_events)
-            .chain(transactions.flat_map(|result| result.events.into_iter().flatten()))
+            .chain(transactions.flat_map(TransactionResult::into_events))
             .chain(whole(self.end_block_events))
             .chain(whole(self.finalize_block_events))
     }
@@ -74,6 +91,9 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Send, Self::Receive, Self::Acknowledgement, Self::Acknowledged, Self::TimedOut];
+
     /// The event's type.
     ///
     /// Source: ibc-go v10.3.0, `modules/core/04-channel/v2/types/events.go`.
@@ -87,17 +107,24 @@ impl EventKind {
         }
     }
 
+    /// The attribute that names the client on the chain that tells.
+    pub(crate) const fn role(self) -> &'static str {
+        match self {
+            Self::Receive | Self::Acknowledgement => DESTINATION_CLIENT,
+            Self::Send | Self::Acknowledged | Self::TimedOut => SOURCE_CLIENT,
+        }
+    }
+
     fn of(name: &str) -> Option<Self> {
-        let all = [Self::Send, Self::Receive, Self::Acknowledgement, Self::Acknowledged, Self::TimedOut];
-        all.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
 /// The attributes that are read.
 ///
 /// Source: as [`EventKind::name`].
-pub(crate) const SOURCE_CLIENT: &str = "packet_source_client";
-pub(crate) const DESTINATION_CLIENT: &str = "packet_dest_client";
+const SOURCE_CLIENT: &str = "packet_source_client";
+const DESTINATION_CLIENT: &str = "packet_dest_client";
 pub(crate) const SEQUENCE: &str = "packet_sequence";
 const ENCODED_PACKET: &str = "encoded_packet_hex";
 const ENCODED_ACKNOWLEDGEMENT: &str = "encoded_acknowledgement_hex";
@@ -136,6 +163,14 @@ impl Event {
         }))
     }
 
+    /// Whether the event says that it is of this kind and about this packet, which it need not carry in a form that anybody
+    /// can read.
+    pub(crate) fn is_about(&self, kind: EventKind, client: &ClientId, sequence: Sequence) -> bool {
+        self.kind == kind.name()
+            && self.attribute(kind.role()) == Some(client.as_str())
+            && self.attribute(SEQUENCE) == Some(sequence.get().to_string().as_str())
+    }
+
     /// The application's acknowledgement: one, as a packet has one payload.
     fn acknowledgement(&self) -> Result<Vec<u8>, RpcError> {
         let encoded = self.attribute(ENCODED_ACKNOWLEDGEMENT).unwrap_or_default();
@@ -156,8 +191,9 @@ impl Event {
 }
 
 fn bytes(field: &'static str, text: &str) -> Result<Vec<u8>, RpcError> {
+    // Chains let through what is longer: acknowledgements of any length.
     if text.len() / 2 > MAX_ENCODED_BYTES {
-        return Err(shape(field, "hexadecimal bytes within the limit of packets", &format!("{} digits", text.len())));
+        return Err(unfit(field, "hexadecimal bytes within the limit of packets", &format!("{} digits", text.len())));
     }
     hex::decode(text).map_err(|e| shape(field, "hexadecimal bytes", &e.to_string()))
 }
@@ -233,25 +269,31 @@ mod tests {
             event("write_acknowledgement", attributes).packet_event(Height::new(1))
         };
         assert!(read(&packet, &acknowledgement).is_ok());
-        let long = "00".repeat(MAX_ENCODED_BYTES + 1);
         for (packet, acknowledgement) in [
             ("xy", acknowledgement.as_str()),
             (&packet[1..], &acknowledgement),
             (&packet[2..], &acknowledgement),
-            (&long, &acknowledgement),
             (&packet, "0a"),
             (&packet, "q"),
         ] {
             let error = read(packet, acknowledgement).unwrap_err();
             assert!(matches!(error, RpcError::Shape { .. }), "{error}");
         }
-        // No acknowledgement, two, an empty one; and a packet without its payload, or of another kind of client id.
+        // No acknowledgement, two, an empty one; a packet without its payload, or of another kind of client id; and what is
+        // longer than any that is carried.
+        let long = "00".repeat(MAX_ENCODED_BYTES + 1);
         let foreign = hex::encode(
             proto::Packet { sequence: 1, source_client: "X_1".to_owned(), ..Default::default() }.encode_to_vec(),
         );
-        for (packet, acknowledgement) in
-            [(packet.as_str(), ""), (&packet, "0a01010a0101"), (&packet, "0a00"), ("0801", ""), (&foreign, "")]
-        {
+        for (packet, acknowledgement) in [
+            (packet.as_str(), ""),
+            (&packet, "0a01010a0101"),
+            (&packet, "0a00"),
+            ("0801", ""),
+            (&foreign, ""),
+            (&long, &acknowledgement),
+            (&packet, &long),
+        ] {
             let error = read(packet, acknowledgement).unwrap_err();
             assert!(matches!(error, RpcError::Unfit { .. }), "{error}");
         }

@@ -48,7 +48,7 @@ impl Hosted {
     /// [`AdapterError::Config`] when it is another kind of client, or one that demands what this version does not have;
     /// [`AdapterError::Inconsistent`] when it is none.
     pub(crate) fn read(endpoint: &str, stored: &[u8], store: &[u8]) -> Result<Self, AdapterError> {
-        let state: ProtoClientState = open(endpoint, "client state", CLIENT_STATE, stored)?;
+        let state: ProtoClientState = opened(endpoint, "client state", CLIENT_STATE, stored)?;
         let wrong = |field, expected: &str, found: &dyn Display| misfit(endpoint, field, expected, found);
         let level = state.trust_level.unwrap_or_default();
         let parts = [level.numerator, level.denominator].map(|part| u8::try_from(part).unwrap_or(0));
@@ -103,7 +103,7 @@ impl Hosted {
 /// # Errors
 /// [`AdapterError::Inconsistent`] when it is none.
 pub(crate) fn consensus_state(endpoint: &str, stored: &[u8]) -> Result<ConsensusState, AdapterError> {
-    let state: ProtoConsensusState = open(endpoint, "consensus state", CONSENSUS_STATE, stored)?;
+    let state: ProtoConsensusState = opened(endpoint, "consensus state", CONSENSUS_STATE, stored)?;
     let wrong = |field, expected: &str, found: &dyn Display| misfit(endpoint, field, expected, found);
     let time = state.timestamp.unwrap_or_default();
     let seconds = u64::try_from(time.seconds).ok();
@@ -122,14 +122,17 @@ pub(crate) fn consensus_state(endpoint: &str, stored: &[u8]) -> Result<Consensus
     })
 }
 
-/// A first trusted state as `MsgCreateClient` carries it.
+/// A client and its first trusted state as a chain is asked to make them.
 ///
 /// The unbonding period is that of the followed chain's staking, or what stands for it; it must be longer than the
 /// trusting period, and no rule of the client rests on it.
 ///
 /// # Errors
 /// [`AdapterError::Config`] when ibc-go has no such client.
-pub(crate) fn creation(trusted: &TrustedState, unbonding_seconds: u64) -> Result<[Any; 2], AdapterError> {
+pub(crate) fn creation(
+    trusted: &TrustedState,
+    unbonding_seconds: u64,
+) -> Result<(ProtoClientState, ProtoConsensusState), AdapterError> {
     let unreadable = |e: light_client_tendermint::Error| unfit("a state of a Tendermint client", &e);
     let client = ClientState::decode(&trusted.client).map_err(unreadable)?;
     let consensus = ConsensusState::decode(&trusted.consensus).map_err(unreadable)?;
@@ -171,8 +174,7 @@ pub(crate) fn creation(trusted: &TrustedState, unbonding_seconds: u64) -> Result
         root: Some(MerkleRoot { hash: consensus.root.as_bytes().to_vec() }),
         next_validators_hash: consensus.next_set_hash.as_bytes().to_vec(),
     };
-    let any = |type_url: &str, value| Any { type_url: type_url.to_owned(), value };
-    Ok([any(CLIENT_STATE, state.encode_to_vec()), any(CONSENSUS_STATE, consensus.encode_to_vec())])
+    Ok((state, consensus))
 }
 
 pub(crate) fn proto_height(height: Height) -> ProtoHeight {
@@ -223,7 +225,7 @@ fn jmt_spec() -> ProofSpec {
 }
 
 /// A stored value: a protobuf `Any` around the state.
-fn open<T: Message + Default>(
+pub(super) fn opened<T: Message + Default>(
     endpoint: &str,
     field: &'static str,
     type_url: &'static str,
@@ -303,14 +305,14 @@ mod tests {
         let trusted = TrustedState { height: hosted.latest_height, client: client.encode(), consensus: state.encode() };
         let recorded = Any::decode(stored("client_state").as_slice()).unwrap();
         let unbonding = ProtoClientState::decode(recorded.value.as_slice()).unwrap().unbonding_period.unwrap();
-        let made = creation(&trusted, u64::try_from(unbonding.seconds).unwrap()).unwrap();
-        let again = ProtoClientState::decode(made[0].value.as_slice()).unwrap();
+        let (again, first) = creation(&trusted, u64::try_from(unbonding.seconds).unwrap()).unwrap();
         let recorded = ProtoClientState::decode(recorded.value.as_slice()).unwrap();
         assert_eq!(again.proof_specs, recorded.proof_specs);
         assert_eq!((again.trust_level, again.trusting_period), (recorded.trust_level, recorded.trusting_period));
         assert_eq!((&again.chain_id, again.latest_height), (&recorded.chain_id, recorded.latest_height));
         assert_eq!((again.max_clock_drift, again.frozen_height), (recorded.max_clock_drift, recorded.frozen_height));
-        assert_eq!(made[1].encode_to_vec(), stored("consensus_state"));
+        let first = Any { type_url: CONSENSUS_STATE.to_owned(), value: first.encode_to_vec() };
+        assert_eq!(first.encode_to_vec(), stored("consensus_state"));
     }
 
     #[test]

@@ -4,8 +4,13 @@
 //! that is proven by the header of the next one; to reckon with that is the prover's and the relayer's.
 
 mod accepted;
+mod blocks;
+mod difference;
 pub(crate) mod events;
 pub(crate) mod hosted;
+#[cfg(test)]
+mod tests;
+mod unreadable;
 
 use crate::{
     chain::Shared,
@@ -14,11 +19,13 @@ use crate::{
     writer::{KEY_NOT_FOUND, SDK},
 };
 use adapter::{
-    AdapterError, AdapterErrorKind, At, ChainReader, Head, HostedClient, PacketEvent, Submitted, TransactionHash,
+    AdapterError, AdapterErrorKind, At, ChainReader, Difference, GatheredEvents, Head, HostedClient, PacketEvent,
+    Submitted, TransactionHash, TrustedState,
 };
-use adapter_json_rpc::{Pool, RpcError, printable};
+use adapter_json_rpc::printable;
 use async_trait::async_trait;
-use events::{BlockResults, DESTINATION_CLIENT, EventKind, SEQUENCE, SOURCE_CLIENT};
+use difference::Made;
+use events::EventKind;
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 use hosted::{Hosted, consensus_state};
 use ibc_proto::{
@@ -26,20 +33,19 @@ use ibc_proto::{
     ibc::core::client::v1::{QueryConsensusStateHeightsRequest, QueryConsensusStateHeightsResponse},
 };
 use light_client::{
-    ChainId, ClientId, Codec as _, CommitmentHash, Height, Packet, Sequence, StorePath, next_sequence_send_path,
+    ChainId, ClientId, Codec as _, CommitmentHash, Height, Packet, Sequence, Status, StorePath, next_sequence_send_path,
 };
 use prost::Message as _;
 use prost_13::Message as _;
 use serde::Deserialize;
 use serde_json::json;
 use std::{fmt::Display, sync::Arc};
+use unreadable::Unreadable;
 
 /// Blocks whose results are asked for at the same time.
 const BLOCKS_AT_ONCE: usize = 8;
-/// The most events of one answer to the relayer.
-const MAX_EVENTS: usize = 500_000;
 /// Heights of consensus states on one page, and the most pages that are read.
-const HEIGHTS_PER_PAGE: u64 = 1_000;
+const HEIGHTS_PER_PAGE: usize = 1_000;
 const MAX_HEIGHT_PAGES: usize = 100;
 /// What an ibc-go chain keeps as a packet receipt.
 ///
@@ -49,6 +55,7 @@ const PACKET_RECEIPT: [u8; 1] = [2];
 /// Reads one ibc-go chain.
 pub struct CosmosReader {
     chain: Arc<Shared>,
+    unreadable: Unreadable,
 }
 
 /// A client that has no counterparty yet, or has one: what lies on the host.
@@ -61,7 +68,7 @@ struct Client {
 
 impl CosmosReader {
     pub(crate) fn new(chain: Arc<Shared>) -> Self {
-        Self { chain }
+        Self { chain, unreadable: Unreadable::new() }
     }
 
     /// The counterparty of a client, with its Merkle prefix; `None` when none is registered, or there is no such client.
@@ -70,6 +77,39 @@ impl CosmosReader {
     /// As every question to the chain.
     pub async fn counterparty(&self, id: &ClientId) -> Result<Option<(ClientId, Vec<Vec<u8>>)>, AdapterError> {
         self.chain.rpc.attempt(|node| async move { counterparty(&node, id, None).await }).await
+    }
+
+    /// In what a client here is another than one that was made of this state by [`CosmosAccount::create_client`]; `None` when
+    /// in nothing. All that the chain has stored of it is compared, also what no rule of this relayer's rests on. It may
+    /// have been updated since, and be frozen or not; a state that the chain has thrown away since is not looked at. A
+    /// node's word.
+    ///
+    /// # Errors
+    /// [`AdapterError::ClientUnknown`] when no node knows the client; [`AdapterError::Config`] when ibc-go has no such client;
+    /// as every question to the chain.
+    ///
+    /// [`CosmosAccount::create_client`]: crate::CosmosAccount::create_client
+    pub async fn client_difference(
+        &self,
+        id: &ClientId,
+        trusted: &TrustedState,
+        unbonding_seconds: u64,
+    ) -> Result<Option<Difference>, AdapterError> {
+        let made = &Made::of(trusted, unbonding_seconds)?;
+        let at = made.height();
+        let work = |node: Node| async move {
+            let key = format!("clients/{id}/clientState");
+            let (height, client) = self.stored(&node, key.as_bytes(), None).await?;
+            if client.is_empty() {
+                return Ok(None);
+            }
+            let key = format!("clients/{id}/consensusStates/{}-{}", at.revision(), at.number());
+            let (_, state) = self.stored(&node, key.as_bytes(), Some(height)).await?;
+            made.difference(node.label(), &client, &state).map(Some)
+        };
+        self.search(work)
+            .await?
+            .ok_or_else(|| AdapterError::ClientUnknown { client: id.clone(), chain: self.chain.chain_id().to_string() })
     }
 
     /// What an address has of a denomination, in its smallest unit; saturated.
@@ -93,44 +133,6 @@ impl CosmosReader {
         Ok((answer.height, answer.value))
     }
 
-    /// The packet events of one block, one node's word.
-    async fn block_events(&self, node: &Node, block: u64) -> Result<Vec<PacketEvent>, AdapterError> {
-        const OPERATION: &str = "block_results";
-        let params = json!({ "height": block.to_string() });
-        let answer = match node.endpoint().call_for::<BlockResults>(OPERATION, params).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => return Err(node.inconsistent("result", "an answer".to_owned(), "null".to_owned())),
-            Err(error) => return Err(node.failed_at(error, OPERATION, block).await),
-        };
-        if answer.height != block.to_string() {
-            let (expected, found) = (format!("height {block}"), printable(&answer.height));
-            return Err(node.inconsistent("height", expected, found));
-        }
-        let height = self.chain.height(block);
-        let mut events = Vec::new();
-        for event in answer.into_events() {
-            match event.packet_event(height) {
-                Ok(event) => events.extend(event),
-                // It waits by itself, as a packet that nobody tells of; those beside it must not wait with it.
-                Err(error @ RpcError::Unfit { .. }) => {
-                    tracing::warn!(endpoint = node.label(), block, %error, "a packet nobody can carry");
-                }
-                Err(error) => return Err(node.failed(error, OPERATION)),
-            }
-        }
-        Ok(events)
-    }
-
-    /// The first event of one packet, of one kind, in the whole life of the chain.
-    async fn find_event(
-        &self,
-        kind: EventKind,
-        client: &ClientId,
-        sequence: Sequence,
-    ) -> Result<Option<PacketEvent>, AdapterError> {
-        self.search(|node| async move { self.find_event_at(&node, kind, client, sequence).await }).await
-    }
-
     /// What the first node finds that finds something. A node that hides it answers as one where there is nothing: only
     /// when all find nothing, there is nothing. What it tells is proven or disproven later.
     async fn search<T, W, F>(&self, work: W) -> Result<Option<T>, AdapterError>
@@ -141,48 +143,16 @@ impl CosmosReader {
         let mut failure = None;
         let mut absent = false;
         for node in self.chain.rpc.nodes() {
-            match work(node.clone()).await {
+            match self.chain.rpc.watch(&node, work(node.clone())).await {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => absent = true,
-                Err(error) => {
-                    self.chain.rpc.judge(&node, &error);
-                    failure = Some(error);
-                }
+                Err(error) => failure = Some(error),
             }
         }
         match failure {
             Some(error) if !absent => Err(error),
             _ => Ok(None),
         }
-    }
-
-    /// Looks the event up by client and number: first among those of transactions, then among those of blocks, to which an
-    /// application tells that answers later. What is found is read as any other block.
-    async fn find_event_at(
-        &self,
-        node: &Node,
-        kind: EventKind,
-        client: &ClientId,
-        sequence: Sequence,
-    ) -> Result<Option<PacketEvent>, AdapterError> {
-        let role = match kind {
-            EventKind::Receive | EventKind::Acknowledgement => DESTINATION_CLIENT,
-            EventKind::Send | EventKind::Acknowledged | EventKind::TimedOut => SOURCE_CLIENT,
-        };
-        let name = kind.name();
-        let query = format!("{name}.{role}='{client}' AND {name}.{SEQUENCE}='{sequence}'");
-        let mut blocks: Vec<u64> = node.transactions(&query).await?.iter().map(|found| found.height).collect();
-        if blocks.is_empty() {
-            blocks = node.blocks(&query).await?;
-        }
-        blocks.dedup();
-        for block in blocks {
-            let events = self.block_events(node, block).await?;
-            if let Some(event) = events.into_iter().find(|event| is_of(event, kind, client, sequence)) {
-                return Ok(Some(event));
-            }
-        }
-        Ok(None)
     }
 
     /// The first transaction that matches, with the client messages that it gave to a client; the head's height when there
@@ -249,7 +219,7 @@ impl CosmosReader {
         for _ in 0..MAX_HEIGHT_PAGES {
             let request = QueryConsensusStateHeightsRequest {
                 client_id: id.to_string(),
-                pagination: Some(PageRequest { key, limit: HEIGHTS_PER_PAGE, ..Default::default() }),
+                pagination: Some(PageRequest { key, limit: HEIGHTS_PER_PAGE as u64, ..Default::default() }),
             };
             let query = Query {
                 path: "/ibc.core.client.v1.Query/ConsensusStateHeights".to_owned(),
@@ -265,6 +235,10 @@ impl CosmosReader {
             at = Some(answer.height);
             let page = QueryConsensusStateHeightsResponse::decode(answer.value.as_slice());
             let page = page.map_err(|e| wrong(node, "heights", "a list", &e))?;
+            if page.consensus_state_heights.len() > HEIGHTS_PER_PAGE {
+                let expected = format!("at most {HEIGHTS_PER_PAGE} on a page");
+                return Err(wrong(node, "heights", &expected, &page.consensus_state_heights.len()));
+            }
             let height = |found: ibc_proto::ibc::core::client::v1::Height| {
                 Height::with_revision(found.revision_number, found.revision_height)
             };
@@ -287,71 +261,41 @@ enum Found {
     Client(Box<HostedClient>),
 }
 
+impl Found {
+    fn is_frozen(&self) -> bool {
+        matches!(self, Self::Client(client) if client.status == Status::Frozen)
+    }
+}
+
 #[async_trait]
 impl ChainReader for CosmosReader {
     fn chain_id(&self) -> &ChainId {
         self.chain.chain_id()
     }
 
-    /// The head of the node in the middle, the lower one of two: a node that claims too much is not followed. Which block is
-    /// the true one at a height only its votes say, and those are the prover's to check.
+    /// The head of the node in the middle ([`Pool::middle`](adapter_json_rpc::Pool::middle)). Which block is the true one at
+    /// a height only its votes say, and those are the prover's to check.
     async fn head(&self) -> Result<Head, AdapterError> {
-        let nodes = self.chain.rpc.awake();
-        let heads = join_all(nodes.iter().map(|node| async move { node.head(executed(node).await?).await })).await;
-        let mut candidates = Vec::with_capacity(heads.len());
-        let mut failure = None;
-        for (node, head) in nodes.iter().zip(heads) {
-            match head {
-                Ok(head) => candidates.push((head, Pool::is_stuck(node.endpoint()))),
-                Err(error) => {
-                    self.chain.rpc.judge(node, &error);
-                    failure = Some(error);
-                }
-            }
-        }
-        // One that has stood still for long is left out, as long as there are others.
-        if candidates.iter().any(|(_, stuck)| !stuck) {
-            candidates.retain(|(_, stuck)| !stuck);
-        }
-        candidates.sort_by_key(|(head, _)| head.height);
-        let middle = candidates.len().saturating_sub(1) / 2;
-        match (candidates.into_iter().nth(middle), failure) {
-            (Some((head, _)), _) => {
-                self.chain.rpc.compare_heads(head.height);
-                Ok(Head { height: self.chain.height(head.height), time: head.time, hash: head.hash })
-            }
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(AdapterError::Config {
-                key: "endpoints",
-                expected: "at least one".to_owned(),
-                found: "none".to_owned(),
-            }),
-        }
+        let ask = |node: Node| async move { node.head(executed(&node).await?).await };
+        let head = self.chain.rpc.middle(ask, |head| head.height).await?;
+        self.chain.rpc.compare_heads(head.height);
+        Ok(Head { height: self.chain.height(head.height), time: head.time, hash: head.hash })
     }
 
     /// Block by block: what a search for a range of heights costs a node grows with the chain's whole past, and it leaves out
     /// what no transaction told of.
     async fn packet_events(&self, from: Height, to: Height) -> Result<Vec<PacketEvent>, AdapterError> {
-        let read = |block: u64| async move {
-            let events = self.chain.rpc.attempt(|node| async move { self.block_events(&node, block).await }).await;
-            events.map_err(|error| (block, error))
-        };
-        let mut events: Vec<PacketEvent> = Vec::new();
+        let read = |block: u64| async move { self.events_of(block).await.map_err(|error| (block, error)) };
+        let mut events = GatheredEvents::default();
         // There is no block 0.
         let mut next = from.number().max(1);
         loop {
             let mut blocks = stream::iter((next..=to.number()).map(read)).buffered(BLOCKS_AT_ONCE);
             let (block, error) = loop {
                 match blocks.try_next().await {
-                    Ok(Some(part)) => events.extend(part),
-                    Ok(None) => return Ok(events),
+                    Ok(Some(part)) => events.add(part)?,
+                    Ok(None) => return Ok(events.into_events()),
                     Err(failure) => break failure,
-                }
-                if events.len() > MAX_EVENTS {
-                    return Err(AdapterError::Refused {
-                        operation: "packet_events",
-                        reason: format!("expected at most {MAX_EVENTS} events in the range, found more: ask for less"),
-                    });
                 }
             };
             // What all nodes have thrown away must not keep from what came after it. A packet that was sent there is missed
@@ -371,10 +315,8 @@ impl ChainReader for CosmosReader {
         source_client: &ClientId,
         sequence: Sequence,
     ) -> Result<Option<At<Packet>>, AdapterError> {
-        Ok(match self.find_event(EventKind::Send, source_client, sequence).await? {
-            Some(PacketEvent::Sent { height, packet }) => Some(At { height, value: packet }),
-            _ => None,
-        })
+        let event = self.find_event(EventKind::Send, source_client, sequence).await?;
+        Ok(event.and_then(|event| event.into_sent(source_client, sequence)))
     }
 
     async fn written_acknowledgement(
@@ -382,16 +324,12 @@ impl ChainReader for CosmosReader {
         destination_client: &ClientId,
         sequence: Sequence,
     ) -> Result<Option<At<Vec<u8>>>, AdapterError> {
-        Ok(match self.find_event(EventKind::Acknowledgement, destination_client, sequence).await? {
-            Some(PacketEvent::Acknowledged { height, acknowledgement, .. }) => {
-                Some(At { height, value: acknowledgement })
-            }
-            _ => None,
-        })
+        let event = self.find_event(EventKind::Acknowledgement, destination_client, sequence).await?;
+        Ok(event.and_then(|event| event.into_acknowledgement(destination_client, sequence)))
     }
 
-    /// A client of another kind than 07-tendermint, or without a registered counterparty, is an
-    /// [`AdapterError::Config`].
+    /// A client of another kind than 07-tendermint is an [`AdapterError::Config`], one without a registered counterparty an
+    /// [`AdapterError::CounterpartyUnknown`].
     async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError> {
         let work = |node: Node| async move {
             let (height, client) = self.read_client(&node, id).await?;
@@ -417,16 +355,21 @@ impl ChainReader for CosmosReader {
             }));
             Ok(At { height, value })
         };
-        let At { height, value } = self.chain.rpc.attempt_by_turns(work).await?;
+        let mut told = self.chain.rpc.attempt_by_turns(work).await?;
+        if told.value.is_frozen() {
+            told = self.chain.rpc.middle(work, |told| told.value.is_frozen().into()).await?;
+            if !told.value.is_frozen() {
+                tracing::warn!(chain = %self.chain.chain_id(), client = %id, "a node alone says that a client is frozen");
+            }
+        }
+        let At { height, value } = told;
         match value {
             Found::None => Ok(At { height, value: None }),
             Found::Client(client) => Ok(At { height, value: Some(*client) }),
             // No node is to blame for it.
-            Found::Unregistered => Err(AdapterError::Config {
-                key: "client",
-                expected: format!("a registered counterparty of {id}"),
-                found: "none".to_owned(),
-            }),
+            Found::Unregistered => {
+                Err(AdapterError::CounterpartyUnknown { client: id.clone(), chain: self.chain.chain_id().to_string() })
+            }
         }
     }
 

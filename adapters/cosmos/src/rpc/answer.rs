@@ -159,6 +159,16 @@ impl From<abci::Event> for Event {
 }
 
 impl Transaction {
+    /// The bytes that it takes, with what it told of.
+    pub(crate) fn length(&self) -> usize {
+        let told = |event: &Event| {
+            let words = event.attributes.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+            words.fold(event.kind.len(), usize::saturating_add)
+        };
+        let whole = self.bytes.len().saturating_add(self.data.len());
+        self.events.iter().map(told).fold(whole, usize::saturating_add)
+    }
+
     /// # Errors
     /// [`RpcError::Shape`] when the hash is not SHA-256's length.
     pub(crate) fn read(answer: tx::Response) -> Result<Self, RpcError> {

@@ -13,7 +13,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{Query, QueryAnswer, Transaction};
+pub(crate) use answer::{Event, Query, QueryAnswer, Transaction};
 pub(crate) use node::Node;
 
 use crate::{EndpointReport, TendermintConfig};
@@ -82,6 +82,30 @@ impl TendermintRpc {
     {
         let endpoints = self.0.pool.by_turns();
         self.0.pool.attempt_at(endpoints, |endpoint| work(self.node(endpoint))).await
+    }
+
+    /// As [`Pool::middle`].
+    ///
+    /// # Errors
+    /// As [`TendermintRpc::attempt`].
+    pub(crate) async fn middle<T, W, F>(&self, work: W, place: impl Fn(&T) -> u64) -> Result<T, AdapterError>
+    where
+        W: Fn(Node) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
+        self.0.pool.middle(|endpoint| work(self.node(endpoint)), place).await
+    }
+
+    /// As [`Pool::watch`].
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub(crate) async fn watch<T>(
+        &self,
+        node: &Node,
+        work: impl Future<Output = Result<T, AdapterError>>,
+    ) -> Result<T, AdapterError> {
+        self.0.pool.watch(node.endpoint(), work).await
     }
 
     /// Every node, the best first; those that rest too.

@@ -79,8 +79,16 @@ impl CosmosWriter {
         let told = *self.account_number.lock().unwrap_or_else(PoisonError::into_inner);
         match told {
             Some(number) => Ok(number),
-            None => self.chain.rpc.attempt(|node| async move { Ok(self.account(&node).await?.number) }).await,
+            None => {
+                let account = self.chain.rpc.attempt_by_turns(|node| async move { self.account(&node).await }).await?;
+                self.keep_number(&account);
+                Ok(account.number)
+            }
         }
+    }
+
+    fn keep_number(&self, account: &Account) {
+        *self.account_number.lock().unwrap_or_else(PoisonError::into_inner) = Some(account.number);
     }
 
     async fn account(&self, node: &Node) -> Result<Account, AdapterError> {
@@ -116,7 +124,6 @@ impl CosmosWriter {
         if base.address != self.signer {
             return Err(wrong(&self.signer, &base.address));
         }
-        *self.account_number.lock().unwrap_or_else(PoisonError::into_inner) = Some(base.account_number);
         Ok(Account { height: answer.height, number: base.account_number, sequence: base.sequence })
     }
 
@@ -139,13 +146,17 @@ impl CosmosWriter {
     }
 
     /// The gas limit for messages that must succeed together; `None` when no node can say, since they wait for another
-    /// sequence than this one and the chain's.
+    /// sequence than this one and the chain's. The nodes take turns: what is false shows only when the transaction is
+    /// executed, if at all.
     ///
     /// # Errors
     /// [`AdapterError::Refused`] when they would fail, or do nothing, or need more than may be used.
     async fn gas_limit(&self, unsigned: &Unsigned) -> Result<Option<u64>, AdapterError> {
-        let rpc = &self.chain.rpc;
-        let simulated = rpc.attempt(|node| async move { self.simulate(&node, unsigned).await }).await?;
+        self.chain.rpc.attempt_by_turns(|node| async move { self.gas_limit_at(&node, unsigned).await }).await
+    }
+
+    async fn gas_limit_at(&self, node: &Node, unsigned: &Unsigned) -> Result<Option<u64>, AdapterError> {
+        let simulated = self.simulate(node, unsigned).await?;
         let Simulated::Success { gas_used, responses } = simulated else { return Ok(None) };
         let refused = |reason| Err(AdapterError::Refused { operation: "simulate", reason });
         if simulate::is_redundant(&unsigned.messages, &responses) {
@@ -207,13 +218,10 @@ impl CosmosWriter {
         let mut answered = false;
         let mut failure = None;
         for node in self.chain.rpc.awake() {
-            match outcome::of(&node, hash).await {
+            match self.chain.rpc.watch(&node, outcome::of(&node, hash)).await {
                 Ok(Some(included)) => return Ok(Some(included)),
                 Ok(None) => answered = true,
-                Err(error) => {
-                    self.chain.rpc.judge(&node, &error);
-                    failure = Some(error);
-                }
+                Err(error) => failure = Some(error),
             }
         }
         match failure {
@@ -273,15 +281,17 @@ impl ChainWriter for CosmosWriter {
         &self.signer
     }
 
+    /// Those of the node in the middle by the sequence: one that a node has made up would have transactions signed that never
+    /// come to be.
     async fn nonces(&self) -> Result<Nonces, AdapterError> {
-        self.chain
-            .rpc
-            .attempt(|node| async move {
-                let account = self.account(&node).await?;
-                let balance = self.balance(&node, account.height).await?;
-                Ok(Nonces { height: self.chain.height(account.height), next_final: account.sequence, balance })
-            })
-            .await
+        let ask = |node: Node| async move {
+            let account = self.account(&node).await?;
+            let balance = self.balance(&node, account.height).await?;
+            Ok((account, balance))
+        };
+        let (account, balance) = self.chain.rpc.middle(ask, |(account, _)| account.sequence).await?;
+        self.keep_number(&account);
+        Ok(Nonces { height: self.chain.height(account.height), next_final: account.sequence, balance })
     }
 
     async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError> {
@@ -331,18 +341,16 @@ impl ChainWriter for CosmosWriter {
     /// To every node that answers: one of them may drop it, and sending twice costs nothing.
     async fn broadcast(&self, transaction: &SignedTransaction) -> Result<(), AdapterError> {
         let nodes = self.chain.rpc.awake();
-        let sends = join_all(nodes.iter().map(|node| self.send(node, transaction))).await;
+        let sends = nodes.iter().map(|node| self.chain.rpc.watch(node, self.send(node, transaction)));
         let mut refusal = None;
         let mut sent = false;
-        for (node, outcome) in nodes.iter().zip(sends) {
+        for outcome in join_all(sends).await {
             match outcome {
                 Ok(()) => sent = true,
-                Err(error) => {
-                    self.chain.rpc.judge(node, &error);
-                    if refusal.is_none() || matches!(error, AdapterError::Refused { .. }) {
-                        refusal = Some(error);
-                    }
+                Err(error) if refusal.is_none() || matches!(error, AdapterError::Refused { .. }) => {
+                    refusal = Some(error);
                 }
+                Err(_) => {}
             }
         }
         match refusal {
