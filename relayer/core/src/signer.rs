@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 pub const CLOSED_NONCES_KEPT: usize = 64;
 /// Answers that a transaction is unknown, after the chain moved past its nonce, before it is given up for lost.
 const UNKNOWN_ANSWERS: u8 = 3;
+/// How long after the chain was first said to have moved past its nonce a transaction is not given up: nodes count a block
+/// before they have indexed what is in it.
+const LOST_MILLIS: u64 = 20_000;
 /// How far beyond the chain's count a nonce may lie. What is further was signed upon a count that was a lie: it would
 /// take that many transactions more before it could be included.
 const FARTHEST_NONCE: u64 = CLOSED_NONCES_KEPT as u64;
@@ -227,6 +230,8 @@ struct Open {
     refused: u32,
     /// Its calls were given up, since no node takes them.
     given_up: bool,
+    /// Since when the chain is said to have moved past the nonce.
+    passed: Option<UnixMillis>,
     /// For each attempt, how often it was unknown after the chain moved past the nonce.
     unknown: Vec<u8>,
 }
@@ -364,6 +369,7 @@ impl SignerMachine {
         for open in self.open.values_mut() {
             open.send.move_back(millis);
             open.outcome.move_back(millis);
+            open.passed = open.passed.map(|since| since.minus_millis(millis));
             open.attempts.iter_mut().for_each(|attempt| attempt.signed = attempt.signed.minus_millis(millis));
         }
     }
@@ -438,6 +444,9 @@ impl SignerMachine {
         self.balance = Some(balance);
         self.next_final = Some(next_final);
         let often = self.limits.outcome_millis.saturating_mul(OUTCOMES_PER_COUNT);
+        for (nonce, open) in &mut self.open {
+            open.passed = (*nonce < next_final).then(|| open.passed.unwrap_or(now));
+        }
         let quiet = self.open.is_empty() && self.hole_since.is_none();
         self.count.done(now.plus_millis(if quiet { self.limits.client_read_millis } else { often }));
         let taken = self.open.keys().next().copied().or_else(|| self.last_nonce.and_then(|last| last.checked_add(1)));
@@ -505,7 +514,6 @@ impl SignerMachine {
 
     fn on_outcome(&mut self, nonce: u64, number: u32, outcome: TransactionOutcome) {
         let (now, interval) = (self.now, self.limits.outcome_millis);
-        let passed = self.next_final.is_some_and(|next| next > nonce);
         let Some(open) = self.open.get_mut(&nonce) else { return };
         open.asking = false;
         open.outcome.done(now.plus_millis(interval));
@@ -527,7 +535,7 @@ impl SignerMachine {
                 }
             }
             TransactionOutcome::Unknown | TransactionOutcome::Pending => {
-                if passed {
+                if open.passed.is_some() {
                     open.unknown[position] = open.unknown[position].saturating_add(1);
                 } else if outcome == TransactionOutcome::Pending {
                     open.refused = 0;
@@ -535,7 +543,8 @@ impl SignerMachine {
                     open.send.done(now.plus_millis(interval.saturating_mul(4 * OUTCOMES_PER_COUNT)));
                 }
                 open.asked = if open.attempts.is_empty() { 0 } else { (position + 1) % open.attempts.len() };
-                if passed && open.unknown.iter().all(|answers| *answers >= UNKNOWN_ANSWERS) {
+                let is_over = open.passed.is_some_and(|since| now.millis_since(since) >= LOST_MILLIS);
+                if is_over && open.unknown.iter().all(|answers| *answers >= UNKNOWN_ANSWERS) {
                     let purpose = open.purpose.clone();
                     self.close(nonce, NonceEnd::Lost);
                     self.actions.push(SignerAction::Alert(Alert::NonceLost(nonce)));
@@ -731,6 +740,7 @@ impl Open {
             send: Retry::default(),
             refused: 0,
             given_up: false,
+            passed: None,
             unknown: vec![0; attempts.len()],
             attempts,
         }

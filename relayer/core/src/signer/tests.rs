@@ -189,11 +189,13 @@ struct World {
     lie: Option<u64>,
     takes: fn(&Attempt) -> bool,
     pool: BTreeMap<u64, u32>,
+    /// Whether it knows what is in its blocks, and not only that it has counted it.
+    indexes: bool,
 }
 
 impl World {
     fn new(machine: SignerMachine, count: u64) -> Self {
-        Self { machine, count, lie: None, takes: |_| true, pool: BTreeMap::new() }
+        Self { machine, count, lie: None, takes: |_| true, pool: BTreeMap::new(), indexes: true }
     }
 
     /// Lets time pass from one second on; returns how batches ended.
@@ -237,7 +239,7 @@ impl World {
                 SignerEvent::Failed(SignerTask::Broadcast(nonce, attempt.number), Failure::Refused)
             }
             SignerAction::ReadOutcome { nonce, number, .. } => {
-                let is_final = nonce < self.count && self.pool.get(&nonce) == Some(&number);
+                let is_final = self.indexes && nonce < self.count && self.pool.get(&nonce) == Some(&number);
                 let included = TransactionOutcome::Included {
                     height: Height::new(1),
                     success: true,
@@ -284,6 +286,21 @@ fn a_transaction_that_no_node_takes_gives_its_nonce_back() {
     let ended = world.run(0, 60, [submission("poisoned", 1), submission("calm", 1)]);
     assert!(ended.contains(&BatchOutcome::Refused), "{ended:?}");
     assert!(world.count >= 2, "the nonces are used up: {}", world.count);
+}
+
+#[test]
+fn a_transaction_is_not_lost_while_nodes_may_still_index_its_block() {
+    let patience = LOST_MILLIS / 1_000;
+    let mut world = World::new(machine(None), 0);
+    world.indexes = false;
+    assert_eq!(world.run(0, patience - 1, [submission("p", 1)]), []);
+    world.indexes = true;
+    let ended = world.run(patience - 1, 5, []);
+    assert!(matches!(ended.as_slice(), [BatchOutcome::Included { .. }]), "{ended:?}");
+    // What nobody knows in the end is lost.
+    world.indexes = false;
+    let ended = world.run(patience + 10, patience + 18, [submission("p", 2)]);
+    assert_eq!(ended, [BatchOutcome::Lost]);
 }
 
 #[test]
