@@ -107,6 +107,9 @@ pub struct Prepared {
     pub height: Height,
     /// The proven time of that height.
     pub time: Timestamp,
+    /// Whether the height meant is farther than one batch takes: then updates alone lead a part of the way, and what packets
+    /// there are goes with a later batch.
+    pub is_partway: bool,
     /// Steps whose claim was *disproven* at that height: the packet is not as told, or was received.
     pub disproven: Vec<Item>,
     /// The updates and proofs.

@@ -1,3 +1,4 @@
+use crate::Step;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of everything that could grow, and every wait; the defaults suit two chains with blocks of a second or less.
@@ -61,6 +62,17 @@ pub struct Limits {
     pub refresh_left_percent: u8,
     /// A client is refreshed at the latest after this long, in seconds, however long it lives; 0 for never.
     pub refresh_seconds: u64,
+}
+
+impl Limits {
+    /// Gas reckoned for a packet's step.
+    pub const fn step_gas(&self, step: Step) -> u64 {
+        match step {
+            Step::Receive => self.receive_gas,
+            Step::Acknowledge => self.acknowledge_gas,
+            Step::Timeout => self.timeout_gas,
+        }
+    }
 }
 
 impl Default for Limits {

@@ -245,6 +245,7 @@ fn a_batch_is_made_of_packets_that_are_not_stored_yet() {
         calls: vec![relayer_core::Call::Packets(Step::Receive, sequences)],
         height: Height::new(10),
         time: trusted(10).time,
+        is_partway: false,
         disproven: Vec::new(),
         evidence: vec![evidence.clone()],
     };
@@ -265,6 +266,44 @@ fn a_batch_is_made_of_packets_that_are_not_stored_yet() {
         })
         .collect();
     assert_eq!(states, [PacketState::Sent, PacketState::Sent]);
+}
+
+#[test]
+fn a_way_that_is_longer_than_a_batch_is_gone_in_parts() {
+    let mut machine = machine(PathStart::default());
+    ready(&mut machine);
+    let (batch, items) = prepare(&machine.handle(sent(2), at(1))).expect("nothing is in its way");
+    assert_eq!(items.len(), 2);
+    let partway = |is_partway| Prepared {
+        messages: vec![1],
+        calls: vec![relayer_core::Call::Update(Height::new(7))],
+        height: Height::new(7),
+        time: trusted(7).time,
+        is_partway,
+        disproven: Vec::new(),
+        evidence: Vec::new(),
+    };
+    let submits = |actions: &[Action]| {
+        actions.iter().find_map(|action| match action {
+            Action::Submit(submission) => Some(submission.purpose.clone()),
+            _ => None,
+        })
+    };
+    // An update of which nothing of the batch's own is left is not paid for; one that leads on is.
+    let mut other = self::machine(PathStart::default());
+    ready(&mut other);
+    let (same, _) = prepare(&other.handle(sent(2), at(1))).unwrap();
+    let prepared = Event::Prepared { host: End::B, batch: same, prepared: partway(false) };
+    assert_eq!(submits(&other.handle(prepared, at(2))), None);
+    let prepared = Event::Prepared { host: End::B, batch, prepared: partway(true) };
+    let purpose = submits(&machine.handle(prepared, at(2))).expect("it leads on");
+    assert_eq!((purpose.update, purpose.items), (Some(Height::new(7)), Vec::new()));
+    // The packets go with the next one, and have not failed.
+    let outcome = BatchOutcome::Included { height: Height::new(10), success: true, failed: Vec::new() };
+    machine.handle(Event::Finished { host: End::B, batch, outcome }, at(3));
+    let client = HostedClient { status: Status::Active, latest: trusted(7), expires: None };
+    let (_, items) = prepare(&machine.handle(Event::Client(End::B, client), at(4))).expect("it goes on from there");
+    assert_eq!(items.len(), 2);
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Run {
                 calls: items.iter().map(|item| Call::Packets(item.step, vec![item.sequence])).collect(),
                 height,
                 time: trusted(12).time,
+                is_partway: false,
                 disproven,
                 evidence: Vec::new(),
             };

@@ -87,6 +87,7 @@ impl Engine {
                 store: Arc::clone(&store),
                 shared: Arc::clone(&shared),
                 call_timeout: config.call_timeout,
+                limits: config.limits.clone(),
             };
             let ends = [&path.a, &path.b];
             let head = |end: &PathEnd| heads.get(&end.chain).cloned();

@@ -4,14 +4,14 @@ use crate::{
     PathEnd, PathHandles, codec,
     shared::{Shared, ends, index},
 };
-use adapter::{AdapterError, Message, PacketEvent, Plan, TrustedState};
+use adapter::{AdapterError, Message, PacketEvent, Plan, TrustedState, VerifiedUpdate};
 use light_client::{
     Claim, ClientId, CommitmentHash, ErasedTrusted, Height, MerklePath, Packet, Sequence, Status, StorePath, Timestamp,
     acknowledgement_commitment, acknowledgement_path, commitment_path, next_sequence_send_path, receipt_path,
 };
 use relayer_core::{
     Action, BatchOutcome, Call, Direction, End, Event, Evidence, EvidenceKind, Failure, HostedClient, Item,
-    ItemToProve, Observed, Prepared, Question, Step, Task, Trusted, Wanted,
+    ItemToProve, Limits, Observed, Prepared, Question, Step, Task, Trusted, Wanted,
 };
 use relayer_store::{Store, StoreError};
 use std::{future::Future, sync::Arc, time::Duration};
@@ -22,6 +22,7 @@ pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) call_timeout: Duration,
+    pub(crate) limits: Limits,
 }
 
 /// Which task an action is, and on which chain it depends.
@@ -116,7 +117,8 @@ impl Context {
             Err(self.shared.failed(&here.chain, "reading the client", &error))
         };
         let Some(client) = client.value else {
-            return misfit(format!("a client {} on {}", here.client, here.chain), "none".to_owned());
+            let error = AdapterError::ClientUnknown { client: here.client.clone(), chain: here.chain.clone() };
+            return Err(self.shared.failed(&here.chain, "reading the client", &error));
         };
         if client.counterparty != there.client {
             return misfit(format!("the counterparty {}", there.client), client.counterparty.to_string());
@@ -156,7 +158,7 @@ impl Context {
         Some(Timestamp::from_unix_seconds(dead))
     }
 
-    /// Verifies the way from what is trusted to a height, and says how many updates it took.
+    /// Verifies the way from what is trusted towards a height, as far as one call goes, and says how many updates it took.
     async fn updates(&self, end: End, trusted: &Trusted, target: Height) -> Result<(usize, Trusted), Failure> {
         let (here, _) = ends(&self.path, end);
         let state = state_of(trusted);
@@ -227,7 +229,11 @@ impl Context {
             let updates =
                 self.call(&proven.chain, "verifying headers", proven.prover.updates(&trusted, target, now)).await?;
             self.shared.verified(&proven.chain);
-            for update in updates {
+            if updates.is_empty() && state.height < target {
+                tracing::error!(path = %self.path.id, at = %state.height, %target, "a prover knows no way and does not say so");
+                return Err(Failure::Inconsistent);
+            }
+            for update in self.within_a_batch(updates) {
                 evidence.push(Evidence {
                     kind: EvidenceKind::Update,
                     end: host.other(),
@@ -240,6 +246,14 @@ impl Context {
                 messages.push(Message::UpdateClient { client: here.client.clone(), update: update.update });
                 state = trusted_of(update.next, update.time);
             }
+        }
+        let items_gas: u64 = items.iter().map(|to_prove| self.limits.step_gas(to_prove.item.step)).sum();
+        let updates_gas = self.limits.update_gas.saturating_mul(messages.len() as u64);
+        let is_too_much = messages.len() > 1 && updates_gas.saturating_add(items_gas) > self.limits.batch_gas;
+        let is_partway = target.is_some_and(|target| state.height < target) || is_too_much;
+        if is_partway {
+            // What the packets' steps rest on need not be proven yet where the updates end, or not all goes together.
+            items.clear();
         }
         let mut disproven = Vec::new();
         for step in [Step::Receive, Step::Acknowledge, Step::Timeout] {
@@ -264,7 +278,22 @@ impl Context {
             tracing::error!(path = %self.path.id, %error, "a batch cannot be encoded");
             Failure::Configuration
         })?;
-        Ok(Prepared { messages, calls, height: state.height, time: state.time, disproven, evidence })
+        Ok(Prepared { messages, calls, height: state.height, time: state.time, is_partway, disproven, evidence })
+    }
+
+    /// The first updates that go into one batch: at least one.
+    fn within_a_batch(&self, updates: Vec<VerifiedUpdate>) -> impl Iterator<Item = VerifiedUpdate> {
+        let Limits { batch_bytes, batch_gas, update_gas, .. } = self.limits;
+        let (mut bytes, mut gas) = (0_usize, 0_u64);
+        updates
+            .into_iter()
+            .enumerate()
+            .take_while(move |(index, update)| {
+                bytes = bytes.saturating_add(update.update.len());
+                gas = gas.saturating_add(update_gas);
+                *index == 0 || (bytes <= batch_bytes as usize && gas <= batch_gas)
+            })
+            .map(|(_, update)| update)
     }
 
     /// What has to be proven for each packet of a step. A packet of which the needed part is not known is reported as

@@ -144,11 +144,7 @@ impl PathMachine {
         let mut chosen = Vec::new();
         for candidate in candidates.into_iter().filter(|candidate| candidate.refusals == refusals) {
             bytes = bytes.saturating_add(candidate.bytes);
-            gas = gas.saturating_add(match candidate.item.step {
-                Step::Receive => limits.receive_gas,
-                Step::Acknowledge => limits.acknowledge_gas,
-                Step::Timeout => limits.timeout_gas,
-            });
+            gas = gas.saturating_add(limits.step_gas(candidate.item.step));
             if !chosen.is_empty() && (chosen.len() >= cap || bytes > limits.batch_bytes || gas > limits.batch_gas) {
                 break;
             }
@@ -188,7 +184,8 @@ impl PathMachine {
             Call::Update(height) => Some(*height),
             Call::Packets(..) | Call::Misbehaviour => None,
         });
-        let useless = carried.is_empty() && (update.is_none() || !preparing.items.is_empty());
+        let refreshes = preparing.items.is_empty() || prepared.is_partway;
+        let useless = carried.is_empty() && !(update.is_some() && refreshes);
         if too_long {
             let half = u32::try_from(carried.len() / 2).unwrap_or(1).max(1);
             self.end(host).batch_packets = half;
