@@ -1,6 +1,6 @@
 use crate::{AdapterError, Message, StoredStates};
 use async_trait::async_trait;
-use light_client::{BlockHash, Claim, ClientType, ErasedLightClient, Height, MerklePath, Timestamp};
+use light_client::{BlockHash, Claim, ClientType, ErasedLightClient, ErasedTrusted, Height, MerklePath, Timestamp};
 
 /// What a client trusts, encoded as its light client's types are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,36 @@ pub trait Prover: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<ServedHeader>, AdapterError>;
 
+    /// A hosted client as it was when it had stored the state at `height` last: where the way to the states after it begins.
+    ///
+    /// # Errors
+    /// [`AdapterError::Verification`] when there is no such state among the stored ones, or something does not decode.
+    fn trusted_at(&self, stored: &StoredStates, height: Height) -> Result<TrustedState, AdapterError>;
+
+    /// Verifies, starting from `trusted`, an update that the host of the client was told, in the encoding in which the host
+    /// took it ([`crate::ChainReader::accepted_updates`]): the state that it leads to. `trusted` itself when it says nothing
+    /// newer.
+    ///
+    /// # Errors
+    /// [`AdapterError::Verification`] when the light client refuses it. Others tell nothing of it.
+    async fn verify_told(
+        &self,
+        trusted: &TrustedState,
+        update: &[u8],
+        now: Timestamp,
+    ) -> Result<TrustedState, AdapterError> {
+        let view = ErasedTrusted { height: trusted.height, client: &trusted.client, consensus: &trusted.consensus };
+        let refused = |source| {
+            let endpoint = "what was submitted".to_owned();
+            AdapterError::Verification { endpoint, operation: "update", source }
+        };
+        let next = self.light_client().verify_update(view, update, now).map_err(refused)?;
+        Ok(next.map_or_else(
+            || trusted.clone(),
+            |next| TrustedState { height: next.height, client: next.client, consensus: next.consensus },
+        ))
+    }
+
     /// The header inside an update, in the encoding in which the host of the client took it
     /// ([`crate::ChainReader::accepted_updates`]).
     ///
@@ -158,6 +188,12 @@ pub trait Prover: Send + Sync {
     /// [`AdapterError::Verification`] when the bytes are no evidence of this client's kind.
     fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError>;
 
+    /// One form of a header out of two of the same block, with what certifies it from both, where that can be put together; else
+    /// the first as it is.
+    fn merged(&self, header: ChainHeader, _other: &ChainHeader) -> ChainHeader {
+        header
+    }
+
     /// A header obtained elsewhere: as [`ChainHeader::bytes`] holds it, or as the JSON in which the chain's nodes answer one
     /// with its signatures.
     ///
@@ -171,7 +207,7 @@ pub trait Prover: Send + Sync {
     ///
     /// # Errors
     /// [`AdapterError::Verification`] when the two do not make misbehaviour in the light client's eyes, or the states do
-    /// not say who was to certify them.
+    /// not say who was to certify them: the verdict of these states. Others tell nothing of the two.
     async fn evidence(
         &self,
         stored: &StoredStates,

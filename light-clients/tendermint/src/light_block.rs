@@ -115,6 +115,18 @@ impl LightBlock {
         Ok(Certified { header: self.header.clone(), commit })
     }
 
+    /// The header with every vote and the set that they are by: whichever set is to judge it, nothing is lost yet.
+    ///
+    /// # Errors
+    /// [`Error::ValidatorSetEmpty`] when the block comes without its set, which says whose vote is whose.
+    pub fn recorded(&self) -> Result<Certified, Error> {
+        let set = self.validators.as_ref().ok_or(Error::ValidatorSetEmpty)?;
+        let votes = self.commit.iter().flat_map(|commit| &commit.votes);
+        let places: Vec<u16> =
+            (0..).zip(set.validators()).zip(votes).filter_map(|((place, _), vote)| vote.map(|_| place)).collect();
+        Ok(Certified { header: self.header.clone(), commit: self.commit_of(set, &places, &BTreeMap::new()) })
+    }
+
     /// The trusted set, unless the block's is the same.
     fn trusted_set<'a>(&self, from: &TrustedHeader, next_set: Option<&'a ValidatorSet>) -> Option<&'a ValidatorSet> {
         next_set.filter(|_| self.header.validators_hash() != from.next_set_hash)
@@ -184,6 +196,22 @@ impl LightBlock {
             .unwrap_or_default();
         let votes = places.iter().filter_map(vote).collect();
         Commit { round, part_set_total, part_set_hash, set: set.clone(), votes }
+    }
+}
+
+/// The block as a node would have recorded it. A vote in a place that the set does not have, or that another one has taken,
+/// is left out.
+impl From<Certified> for LightBlock {
+    fn from(Certified { header, commit }: Certified) -> Self {
+        let Commit { round, part_set_total, part_set_hash, set, votes } = commit;
+        let mut places: Vec<Option<RecordedVote>> = set.validators().iter().map(|_| None).collect();
+        for Vote { index, seconds, nanos, signature, .. } in votes {
+            if let Some(place) = places.get_mut(usize::from(index)) {
+                place.get_or_insert(RecordedVote { seconds, nanos, signature });
+            }
+        }
+        let commit = Some(RecordedCommit { round, part_set_total, part_set_hash, votes: places });
+        Self { header, commit, validators: Some(set), next_validators: None }
     }
 }
 

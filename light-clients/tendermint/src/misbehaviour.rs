@@ -178,12 +178,16 @@ impl Tendermint {
 }
 
 impl Evidence {
-    /// The set that a header of a height above the lower state is judged by: the next one of the state below it.
+    /// The set that a header of a height above the lower state is judged by: the next one of the state below it. `latest` is
+    /// the number of the client's latest height.
     ///
     /// Up to the upper state that is the lower one, whatever set the upper names: that may be a forger's choice. Above the
     /// upper state it is that one, right above it or when it is the latest, whose set's word the client would take for any
     /// header; farther up other states lie between, and nobody has named them.
-    fn set_judging(&self, number: u64, latest: u64) -> Result<SetHash, Error> {
+    ///
+    /// # Errors
+    /// [`Error::SetUnknownAtHeight`] for such a header.
+    pub fn set_judging(&self, number: u64, latest: u64) -> Result<SetHash, Error> {
         let expected = self.lower.state.next_set_hash;
         let Some(upper) = self.upper.filter(|upper| number > upper.number) else { return Ok(expected) };
         let found = upper.state.next_set_hash;

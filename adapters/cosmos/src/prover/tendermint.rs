@@ -380,12 +380,29 @@ impl Prover for TendermintProver {
         self.all_served(&decoded(trusted)?, height, now).await
     }
 
+    fn trusted_at(&self, stored: &StoredStates, height: Height) -> Result<TrustedState, AdapterError> {
+        self.stored_at(stored, height)
+    }
+
+    async fn verify_told(
+        &self,
+        trusted: &TrustedState,
+        update: &[u8],
+        now: Timestamp,
+    ) -> Result<TrustedState, AdapterError> {
+        self.told(&decoded(trusted)?, update, now).await
+    }
+
     fn header_of_update(&self, update: &[u8]) -> Result<ChainHeader, AdapterError> {
         self.inside_update(update)
     }
 
     fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError> {
         self.inside_evidence(evidence)
+    }
+
+    fn merged(&self, header: ChainHeader, other: &ChainHeader) -> ChainHeader {
+        self.votes_of_both(&header, other).unwrap_or(header)
     }
 
     fn header(&self, bytes: &[u8]) -> Result<ChainHeader, AdapterError> {
@@ -398,12 +415,12 @@ impl Prover for TendermintProver {
         headers: [&[u8]; 2],
         now: Timestamp,
     ) -> Result<Vec<u8>, AdapterError> {
-        self.evidence_of(stored, headers, now)
+        self.evidence_of(stored, headers, now).await
     }
 }
 
 /// Takes the votes out that their validators did not sign, and says how many they were.
-fn drop_bad_votes(parameters: &Parameters, block: &mut LightBlock) -> usize {
+pub(super) fn drop_bad_votes(parameters: &Parameters, block: &mut LightBlock) -> usize {
     let hash = block.header.hash(&parameters.tree_hash);
     let (Some(set), Some(recorded)) = (&block.validators, &mut block.commit) else { return 0 };
     let votes = std::mem::take(&mut recorded.votes);

@@ -497,6 +497,15 @@ impl Prover for QbftProver {
         }
     }
 
+    fn trusted_at(&self, stored: &StoredStates, height: Height) -> Result<TrustedState, AdapterError> {
+        let unfit = |error: Error| own_state("stored state", error);
+        let unknown = Error::ConsensusStateUnknown { expected: Some(height), found: None };
+        let (_, bytes) = stored.states.iter().find(|(at, _)| *at == height).ok_or_else(|| unfit(unknown))?;
+        let consensus = ConsensusState::decode(bytes).map_err(unfit)?;
+        let parameters = *ClientState::decode(&stored.client).map_err(unfit)?.parameters();
+        Ok(encoded(&State { height, client: ClientState::new(parameters, height, &consensus), consensus }))
+    }
+
     fn header_of_update(&self, update: &[u8]) -> Result<ChainHeader, AdapterError> {
         let update = Update::decode(update).map_err(|e| not_a_nodes("update", e))?;
         self.header_of("update", update.header)
