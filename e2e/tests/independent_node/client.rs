@@ -214,16 +214,25 @@ fn independent_node_that_forks_freezes_its_client() {
     let mut follower = Follower::bootstrap(&node, node.network().accounts[0].address, 1);
     follower.follow(3);
     let lower = StateAt { height: follower.client.latest().height, state: follower.latest };
-    let judge = |other: Bytes| {
+    let nodes = account_proof(&node, follower.router, &[], 5).account_proof.concat();
+    let judge = |other: Bytes, proofs: [&[u8]; 2]| {
         let real = node.raw_header(5).expect("a header");
-        let evidence = Evidence::new(lower, None, [real.to_vec(), other.to_vec()]);
+        let evidence = Evidence::new(lower, None, [real.to_vec(), other.to_vec()], proofs.map(<[u8]>::to_vec));
         CLIENT.verify_misbehaviour([follower.trusted(); 2], &evidence, Timestamp::from_unix_seconds(0))
     };
+    let both = [&nodes[..], &nodes];
 
     let same_block = node.forge(5, &Forgery::default()).expect("the block, sealed again");
-    assert_eq!(judge(same_block).expect_err("one block").rule(), "headers-identical");
+    assert_eq!(judge(same_block, both).expect_err("one block").rule(), "headers-identical");
     let members: Vec<Address> = node.network().validators.iter().map(|account| account.address).collect();
-    let minority = forge(&node, 5, &members[..2]);
-    assert_eq!(judge(minority).expect_err("two of four").rule(), "too-few-seals");
-    assert!(judge(forge(&node, 5, &[])).expect("two blocks of one quorum").is_frozen());
+    let other_parent = |signers: &[Address]| {
+        let parent_hash = Some(B256::repeat_byte(0xbb));
+        let forgery = Forgery { parent_hash, signers: signers.to_vec(), ..Forgery::default() };
+        node.forge(5, &forgery).expect("a forged header")
+    };
+    assert_eq!(judge(other_parent(&members[..2]), both).expect_err("two of four").rule(), "too-few-seals");
+    // A block whose state nobody can show to be this chain's: it might be another's, of the same validators.
+    assert_eq!(judge(forge(&node, 5, &[]), both).expect_err("no state").rule(), "proof-node-hash-mismatch");
+    assert_eq!(judge(other_parent(&[]), [&nodes, &[]]).expect_err("no proof").rule(), "proof-empty");
+    assert!(judge(other_parent(&[]), both).expect("two blocks of one quorum").is_frozen());
 }

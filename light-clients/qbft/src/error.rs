@@ -230,7 +230,7 @@ pub enum Error {
     EvidenceMalformed {
         /// The form it must have.
         expected: &'static str,
-        /// What is there: the flag, or how many bytes are left over.
+        /// What is there: the flag, an account proof's length, or how many bytes are left over.
         found: usize,
     },
     /// A message ends before its fixed part does.

@@ -113,7 +113,7 @@ impl<'a> Header<'a> {
             Kind::Qbft => &[rlp::EMPTY_BYTES, rlp::EMPTY_LIST],
             Kind::Ibft2 => &[],
         };
-        BlockHash::new(self.hash_with(suite, self.extra.through_vote, tail))
+        BlockHash::new(suite.hash(&[&self.encode_with(self.extra.through_vote, tail)]))
     }
 
     /// What the validators sign: the header without seals, the round kept.
@@ -122,7 +122,7 @@ impl<'a> Header<'a> {
             Kind::Qbft => &[rlp::EMPTY_LIST],
             Kind::Ibft2 => &[],
         };
-        self.hash_with(suite, self.extra.through_round, tail)
+        suite.hash(&[&self.encode_with(self.extra.through_round, tail)])
     }
 
     /// Checks the fields that have one value in these protocols.
@@ -147,8 +147,19 @@ impl<'a> Header<'a> {
         Ok(())
     }
 
-    /// The hash of the header whose extra data holds the elements `kept` and then `tail`.
-    fn hash_with<H: HashSuite>(&self, suite: &H, kept: &[u8], tail: &[u8]) -> [u8; 32] {
+    /// The header with these seals in place of its own: the same block, and the same digest to sign.
+    pub fn with_seals(&self, seals: &[&[u8]]) -> Vec<u8> {
+        let mut items = Vec::new();
+        for seal in seals {
+            rlp::write_bytes(&mut items, seal);
+        }
+        let mut list = Vec::with_capacity(items.len() + 4);
+        rlp::write_list(&mut list, &items);
+        self.encode_with(self.extra.through_round, &list)
+    }
+
+    /// The header whose extra data holds the elements `kept` and then `tail`.
+    fn encode_with(&self, kept: &[u8], tail: &[u8]) -> Vec<u8> {
         let mut elements = Vec::with_capacity(kept.len() + tail.len());
         elements.extend_from_slice(kept);
         elements.extend_from_slice(tail);
@@ -160,7 +171,7 @@ impl<'a> Header<'a> {
         fields.extend_from_slice(self.after_extra);
         let mut header = Vec::with_capacity(fields.len() + 4);
         rlp::write_list(&mut header, &fields);
-        suite.hash(&[&header])
+        header
     }
 }
 

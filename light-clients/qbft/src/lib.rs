@@ -38,7 +38,7 @@ pub use error::Error;
 pub use extra_data::{ExtraData, VANITY_BYTES, Vote, encode_extra_data};
 pub use header::{Header, MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MIN_HEADER_FIELDS};
 pub use membership::MembershipProof;
-pub use misbehaviour::{Evidence, StateAt};
+pub use misbehaviour::{Evidence, MAX_ACCOUNT_PROOF_BYTES, StateAt};
 pub use seals::SEAL_BYTES;
 pub use update::Update;
 pub use validators::{MAX_VALIDATORS, SetHash, ValidatorSet};

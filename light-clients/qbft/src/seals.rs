@@ -12,6 +12,24 @@ impl<H: HashSuite, R: RecoverSuite> Qbft<H, R> {
         let seals = header.extra.seals.iter().enumerate();
         seals.map(|(index, seal)| recover_signer(self.signatures(), &digest, index, seal)).collect()
     }
+
+    /// The header with those of its seals that are by members of `set`, the first of each, and no others.
+    ///
+    /// The block's hash covers no seal, so whoever passes a header on may have put bytes between them.
+    pub fn sealed_only_by(&self, header: &Header<'_>, set: &ValidatorSet) -> Vec<u8> {
+        let mut signers = Vec::new();
+        let mut kept = Vec::new();
+        for (signer, seal) in self.sealers(header).into_iter().zip(&header.extra.seals) {
+            if let Ok(signer) = signer
+                && set.contains(&signer)
+                && !signers.contains(&signer)
+            {
+                signers.push(signer);
+                kept.push(*seal);
+            }
+        }
+        header.with_seals(&kept)
+    }
 }
 
 /// The signers of `seals`, every one of which, surplus included, must be by another member of `set`.

@@ -12,9 +12,10 @@ use std::{
 };
 use support::vectors::{read, unhex, unhex_array, walk};
 
-const READ: [&str; 8] = [
+const READ: [&str; 9] = [
     "besu-ibft2-synthetic.json",
     "besu-qbft-7528.json",
+    "devnode-qbft-4v-conflicts.json",
     "devnode-qbft-4v-forks.json",
     "goquorum-ibft-4v-headers.json",
     "goquorum-qbft-4v-headers.json",
@@ -88,6 +89,25 @@ fn goquorum_and_devnode_headers() {
         let forged = unhex(&fork["misbehaviour"]["rlp"]);
         let header = Header::decode(Kind::Qbft, &forged).unwrap();
         assert_eq!(header.hash(&Keccak256).as_bytes(), &unhex_array(&fork["misbehaviour"]["hash"]));
+    }
+}
+
+#[test]
+fn conflicts_under_every_fork() {
+    let capture = capture("devnode-qbft-4v-conflicts.json");
+    let forks = capture["forks"].as_array().unwrap();
+    assert_eq!(forks.len(), 5);
+    for fork in forks {
+        for side in ["real", "other_parent", "other_state_root"] {
+            let rlp = unhex(&fork[side]["rlp"]);
+            let header = Header::decode(Kind::Qbft, &rlp).unwrap();
+            assert_eq!(header.hash(&Keccak256).as_bytes(), &unhex_array(&fork[side]["hash"]));
+            assert_eq!(header.height.number(), fork["number"].as_u64().unwrap());
+            assert_eq!(header.extra.validators.addresses(), list(&fork["validators"]));
+            assert_eq!(signers(&header).len(), 3);
+            let root = Keccak256.hash(&[&unhex(&fork["proof"]["accountProof"][0])]);
+            assert_eq!(header.state_root.as_bytes() == &root, side != "other_state_root", "{side}");
+        }
     }
 }
 

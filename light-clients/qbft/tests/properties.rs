@@ -10,13 +10,13 @@ use light_client::{
 };
 use light_client_crypto::Address;
 use light_client_qbft::{
-    ClientState, ConsensusState, Error, Evidence, Header, Kind, MembershipProof, Qbft, TrustLevel, Update,
+    ClientState, ConsensusState, Error, Evidence, Header, Kind, MembershipProof, Qbft, TrustLevel, Update, ValidatorSet,
 };
 use proptest::prelude::*;
 use serde_json::Value;
 use std::path::Path;
 use support::{
-    chain::{Block, validators},
+    chain::{Block, addresses, malleate, validators},
     files,
     vectors::{number, read, unhex, unhex_array},
     world::World,
@@ -136,7 +136,7 @@ fn no_bit_of_an_accepted_header_can_change() {
 fn no_bit_of_accepted_evidence_can_change() {
     for name in [
         "misbehaviour/sealed-4v/accept-between",
-        "misbehaviour/sealed-4v/accept-other-set",
+        "misbehaviour/sealed-4v/accept-other-state",
         "misbehaviour/sealed-4v-ibft2/accept",
         "misbehaviour/goquorum-46/accept-other-set",
     ] {
@@ -206,6 +206,28 @@ fn no_accepted_message_can_be_cut_or_padded() {
         for byte in [0x00, 0x80, 0xc0] {
             assert!(!accepts(&[&loaded.input[..], &[byte]].concat()), "{name}: padded with {byte:#04x}");
         }
+    }
+}
+
+#[test]
+fn only_seals_of_a_set_are_kept_and_the_block_stays_the_same() {
+    let (set, others) = (validators(&["a", "b", "c", "d"]), validators(&["x", "y"]));
+    let members = ValidatorSet::new(addresses(&set)).unwrap();
+    for kind in [Kind::Qbft, Kind::Ibft2] {
+        let block = Block::new(kind, 11, T0, &[1; 32], &set).with_round(3).with_later_fields([vec![0x05]]);
+        let good = block.seals_by(&[&set[2], &set[0], &set[3]]);
+        let foreign = block.seals_by(&[&others[0], &others[1]]);
+        let short = good[1][..64].to_vec();
+        let many =
+            [&foreign[..1], &good[..2], &[short, malleate(&good[2]), vec![]], &good[..1], &foreign[1..], &good[2..]];
+        let spoilt = block.encode(&many.concat());
+        let header = Header::decode(kind, &spoilt).unwrap();
+        let kept = CLIENT.sealed_only_by(&header, &members);
+        assert_eq!(kept, block.encode(&good), "in their order, the first of each, and no malleated one");
+        let again = Header::decode(kind, &kept).unwrap();
+        assert_eq!(again.hash(CLIENT.hashes()), header.hash(CLIENT.hashes()));
+        assert_eq!(CLIENT.sealed_only_by(&again, &members), kept);
+        assert_eq!(header.with_seals(&header.extra.seals), spoilt);
     }
 }
 

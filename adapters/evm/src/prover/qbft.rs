@@ -1,5 +1,7 @@
 //! Proofs of chains with QBFT or IBFT 2.0 consensus.
 
+mod evidence;
+
 use super::answer::ProofAnswer;
 use crate::{
     chain::Shared,
@@ -24,8 +26,8 @@ use light_client_proofs::{
     storage::{self, MAX_CLAIMS, SharedProof},
 };
 use light_client_qbft::{
-    ClientState, ConsensusState, Error, Evidence, Header, Kind, MembershipProof, Parameters, Qbft, StateAt,
-    StoredState, TrustLevel, Update, ValidatorSet,
+    ClientState, ConsensusState, Error, Evidence, Header, Kind, MembershipProof, Parameters, Qbft, TrustLevel, Update,
+    ValidatorSet,
 };
 use serde_json::{Value, json};
 use std::{
@@ -41,7 +43,7 @@ const MAX_PROBES: usize = 4 * MAX_UPDATES;
 /// block carries is chance.
 const MAX_LOOK_AHEAD: u64 = 16;
 
-/// How long one endpoint is waited for when all of them are asked for a header.
+/// How long one endpoint is waited for when all of them are asked for a header, or for the account proof that belongs to one.
 const MAX_HEADER_WAIT: Duration = Duration::from_secs(4);
 
 /// Where what comes from, in errors, when no node of this chain supplied it.
@@ -203,16 +205,13 @@ impl QbftProver {
             self.trusted_validators(endpoint, trusted).await.ok().map(|set| set.addresses().to_vec())
         };
         let parameters = trusted.client.parameters();
-        let certified = known.is_some_and(|addresses| {
+        // What else an endpoint puts between the seals makes it no other block, and no less certified.
+        let sealed = self.client.0.sealed_only_by(&header, &header.extra.validators);
+        let certified = known.zip(Header::decode(self.kind, &sealed).ok()).is_some_and(|(addresses, header)| {
             self.client.0.verify_header(parameters, &trusted.consensus, &addresses, &header, now).is_ok()
         });
         let header = ChainHeader { height, hash: raw.hash, bytes: raw.rlp };
         Ok(ServedHeader { endpoint: endpoint.label().to_owned(), header, certified })
-    }
-
-    fn header_of(&self, operation: &'static str, bytes: Vec<u8>) -> Result<ChainHeader, AdapterError> {
-        let header = Header::decode(self.kind, &bytes).map_err(|e| not_a_nodes(operation, e))?;
-        Ok(ChainHeader { height: header.height, hash: header.hash(&Keccak256), bytes })
     }
 
     /// The addresses behind the trusted set's hash, from the header that was trusted.
@@ -483,13 +482,19 @@ impl Prover for QbftProver {
         let (mut served, mut failure) = (Vec::new(), None);
         for (endpoint, answer) in endpoints.iter().zip(answers) {
             match answer {
-                Ok(header) => served.push(header),
+                Ok(header) => served.push((endpoint, header)),
                 Err(error) => {
                     self.chain.pool.judge(endpoint, &error);
                     failure = Some(error);
                 }
             }
         }
+        let mut hashes = served.iter().map(|(_, one)| one.header.hash);
+        let first = hashes.next();
+        if hashes.any(|hash| Some(hash) != first) {
+            self.bind(&mut served, state.client.parameters()).await;
+        }
+        let mut served: Vec<ServedHeader> = served.into_iter().map(|(_, one)| one).collect();
         served.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
         match failure {
             Some(error) if served.is_empty() => Err(error),
@@ -507,13 +512,17 @@ impl Prover for QbftProver {
     }
 
     fn header_of_update(&self, update: &[u8]) -> Result<ChainHeader, AdapterError> {
-        let update = Update::decode(update).map_err(|e| not_a_nodes("update", e))?;
-        self.header_of("update", update.header)
+        let Update { header, account_proof, .. } = Update::decode(update).map_err(|e| not_a_nodes("update", e))?;
+        self.header_of("update", evidence::joined(header, &account_proof))
     }
 
     fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError> {
-        let [first, second] = Evidence::decode(evidence).map_err(|e| not_a_nodes("evidence", e))?.headers;
-        Ok([self.header_of("evidence", first)?, self.header_of("evidence", second)?])
+        let Evidence { headers: [first, second], account_proofs: [first_proof, second_proof], .. } =
+            Evidence::decode(evidence).map_err(|e| not_a_nodes("evidence", e))?;
+        Ok([
+            self.header_of("evidence", evidence::joined(first, &first_proof))?,
+            self.header_of("evidence", evidence::joined(second, &second_proof))?,
+        ])
     }
 
     fn header(&self, bytes: &[u8]) -> Result<ChainHeader, AdapterError> {
@@ -531,34 +540,7 @@ impl Prover for QbftProver {
         headers: [&[u8]; 2],
         now: Timestamp,
     ) -> Result<Vec<u8>, AdapterError> {
-        let refused = |error: Error| not_a_nodes("evidence", error);
-        let client = ClientState::decode(&stored.client).map_err(refused)?;
-        let states = stored.states.iter().map(|(height, bytes)| {
-            Ok(StateAt { height: *height, state: ConsensusState::decode(bytes).map_err(refused)? })
-        });
-        let states = states.collect::<Result<Vec<StateAt>, AdapterError>>()?;
-        let height = Header::decode(self.kind, headers[0]).map_err(refused)?.height;
-        // The client's state holds its latest states only; these are the ones around the height, wherever that is.
-        let mut known: Vec<StoredState> =
-            states.iter().map(|at| StoredState { height: at.height, hash: at.state.hash() }).collect();
-        let last = known.last().map(|state| state.height);
-        known.extend(client.stored().iter().filter(|state| Some(state.height) > last));
-        let client = ClientState::from_stored(*client.parameters(), known, client.is_frozen()).map_err(refused)?;
-        // A header at a stored height may be judged by the state there or by the one below: a client that was misled at this
-        // very height holds a set of the liar's choosing there.
-        let mut refusal = Error::ConsensusStateUnknown { expected: None, found: None };
-        for (index, lower) in states.iter().enumerate().filter(|(_, state)| state.height <= height) {
-            let upper = states.get(index + 1).copied();
-            let evidence = Evidence::new(*lower, upper, headers.map(<[u8]>::to_vec));
-            let trusted = [*lower, upper.unwrap_or(*lower)];
-            let trusted =
-                trusted.each_ref().map(|at| Trusted { height: at.height, client: &client, consensus: &at.state });
-            match self.client.0.verify_misbehaviour(trusted, &evidence, now) {
-                Ok(_) => return Ok(evidence.encode()),
-                Err(error) => refusal = error,
-            }
-        }
-        Err(refused(refusal))
+        self.evidence_of(stored, headers, now).await
     }
 }
 

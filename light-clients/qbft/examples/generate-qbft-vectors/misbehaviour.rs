@@ -4,16 +4,19 @@ use crate::{
     GENERATED, Verifier, capture, folder, malformed, name_of, rejected, slug,
     support::{
         chain::{Block, Field, Validator, hash_of, validators},
-        trie,
+        trie::{self, key_of},
         vectors::{hex, reject, unhex, unhex_array, write},
         world::{World, height},
     },
     update::{Scene, T0},
     vector,
 };
-use light_client::{Codec, StateRoot, Timestamp};
-use light_client_crypto::Address;
-use light_client_qbft::{ConsensusState, Evidence, Header, Kind, SetHash, StateAt, TrustLevel};
+use light_client::{CodeHash, Codec, StateRoot, Timestamp};
+use light_client_crypto::{Address, HashSuite, Keccak256};
+use light_client_proofs::rlp;
+use light_client_qbft::{
+    ConsensusState, Evidence, Header, Kind, MAX_ACCOUNT_PROOF_BYTES, MAX_HEADER_BYTES, SetHash, StateAt, TrustLevel,
+};
 use serde_json::{Value, json};
 
 pub(crate) fn write_all() {
@@ -29,6 +32,12 @@ fn put(case: &str, detail: &str, description: &str, source: &str, verifier: &Ver
     write(&folder(), &format!("misbehaviour/{case}"), &name_of(&content["expect"], detail), &content);
 }
 
+/// Evidence of two headers over the scene's state, which one proof binds both to the chain.
+fn bound(scene: &Scene, lower: StateAt, upper: Option<StateAt>, headers: [Vec<u8>; 2]) -> Evidence {
+    let nodes = scene.world.account_proof().concat();
+    Evidence::new(lower, upper, headers, [nodes.clone(), nodes])
+}
+
 fn at(number: u64, state: ConsensusState) -> StateAt {
     StateAt { height: height(number), state }
 }
@@ -38,68 +47,91 @@ fn frozen(number: u64, hashes: [[u8; 32]; 2]) -> Value {
     json!({"accept": {"height": number, "hash_a": hex(hashes[0]), "hash_b": hex(hashes[1])}})
 }
 
+/// A contract of the recorded chain stands for the Router. Its account was recorded under the real block's state root; under
+/// the root that one of the headers was given there is nothing to prove.
 fn recorded() {
     let capture = capture("goquorum-qbft-4v-misbehaviour");
+    let proofs = crate::capture("goquorum-qbft-4v-proofs");
     let set: Vec<Address> =
         capture["trusted_validators"].as_array().unwrap().iter().map(|a| Address::new(unhex_array(a))).collect();
     for pair in capture["pairs"].as_array().unwrap() {
         let label = pair["label"].as_str().unwrap();
         let headers = [unhex(&pair["a"]["rlp"]), unhex(&pair["b"]["rlp"])];
-        let (number, time) = {
-            let header = Header::decode(Kind::Qbft, &headers[0]).unwrap();
-            (header.height.number(), header.time.unix_seconds())
-        };
+        let [(number, time, root), (.., other_root)] = headers.each_ref().map(|header| {
+            let header = Header::decode(Kind::Qbft, header).unwrap();
+            (header.height.number(), header.time.unix_seconds(), header.state_root)
+        });
         let state = ConsensusState {
             storage_root: StateRoot::new([0; 32]),
             time: Timestamp::from_unix_seconds(time - 1),
             set_hash: SetHash::of(&set),
         };
-        let verifier = Verifier {
-            parameters: World::new().parameters(Kind::Qbft, TrustLevel::Strict),
-            frozen: false,
-            stored: vec![(number - 1, state)],
-            now: time + 10,
-        };
-        let expect = if pair["misbehaviour"].as_bool().unwrap() {
+        let recorded = proofs["proofs"].as_array().unwrap().iter().find(|proof| proof["height"] == number).unwrap();
+        let account = &recorded["proof"];
+        let mut parameters = World::new().parameters(Kind::Qbft, TrustLevel::Strict);
+        parameters.router = Address::new(unhex_array(&account["address"]));
+        parameters.router_code_hash = CodeHash::new(unhex_array(&account["codeHash"]));
+        let verifier = Verifier { parameters, frozen: false, stored: vec![(number - 1, state)], now: time + 10 };
+        let nodes: Vec<u8> = account["accountProof"].as_array().unwrap().iter().flat_map(unhex).collect();
+        let is_misbehaviour = pair["misbehaviour"].as_bool().unwrap();
+        let expect = if is_misbehaviour && root == other_root {
             frozen(number, [unhex_array(&pair["a"]["hash"]), unhex_array(&pair["b"]["hash"])])
+        } else if is_misbehaviour {
+            rejected("proof-node-hash-mismatch")
         } else if pair["a"]["hash"] == pair["b"]["hash"] {
             rejected("headers-identical")
         } else {
             rejected("too-few-seals")
         };
-        let source = "captures/goquorum-qbft-4v-misbehaviour.json: GoQuorum 24.4.1, one header sealed again with the validators' keys";
+        let source = "captures/goquorum-qbft-4v-misbehaviour.json and -proofs.json: GoQuorum 24.4.1, one header sealed again with the validators' keys";
         let detail = if label.contains("another validator set") { "other-set".to_owned() } else { slug(label) };
-        let evidence = Evidence::new(at(number - 1, state), None, headers);
-        put(&format!("goquorum-{number}"), &detail, label, source, &verifier, &evidence.encode(), expect);
+        let case = format!("goquorum-{number}");
+        let accepted = expect.get("accept").is_some();
+        let evidence = Evidence::new(at(number - 1, state), None, headers, [nodes.clone(), nodes]);
+        put(&case, &detail, label, source, &verifier, &evidence.encode(), expect);
+        if accepted {
+            let mut other = verifier.clone();
+            other.parameters.router_code_hash = CodeHash::new([1; 32]);
+            let description = format!("{label}; other code is pinned");
+            put(&case, &detail, &description, source, &other, &evidence.encode(), rejected("code-hash-mismatch"));
+            let mut bare = evidence;
+            bare.account_proofs[1].clear();
+            let description = format!("{label}; the second without an account proof");
+            put(&case, &detail, &description, source, &verifier, &bare.encode(), rejected("proof-empty"));
+        }
     }
 }
 
 fn devnode() {
-    let capture = capture("devnode-qbft-4v-forks");
+    let capture = capture("devnode-qbft-4v-conflicts");
     for fork in capture["forks"].as_array().unwrap() {
         let name = fork["fork"].as_str().unwrap();
-        let headers = fork["headers"].as_array().unwrap();
-        let last = headers.last().unwrap();
-        let number = last["number"].as_u64().unwrap();
         let set: Vec<Address> =
-            last["validators"].as_array().unwrap().iter().map(|a| Address::new(unhex_array(a))).collect();
-        let time = u64::from_str_radix(&headers[1]["block"]["timestamp"].as_str().unwrap()[2..], 16).unwrap();
+            fork["validators"].as_array().unwrap().iter().map(|a| Address::new(unhex_array(a))).collect();
+        let number = fork["number"].as_u64().unwrap();
+        let account = &fork["proof"];
+        let real = unhex(&fork["real"]["rlp"]);
+        let time = Header::decode(Kind::Qbft, &real).unwrap().time.unix_seconds();
         let state = ConsensusState {
-            storage_root: StateRoot::new([0; 32]),
-            time: Timestamp::from_unix_seconds(time),
+            storage_root: StateRoot::new(unhex_array(&account["storageHash"])),
+            time: Timestamp::from_unix_seconds(time - 1),
             set_hash: SetHash::of(&set),
         };
-        let verifier = Verifier {
-            parameters: World::new().parameters(Kind::Qbft, TrustLevel::Strict),
-            frozen: false,
-            stored: vec![(1, state)],
-            now: time + 100,
+        let mut parameters = World::new().parameters(Kind::Qbft, TrustLevel::Strict);
+        parameters.router = Address::new(unhex_array(&account["address"]));
+        parameters.router_code_hash = CodeHash::new(unhex_array(&account["codeHash"]));
+        let verifier = Verifier { parameters, frozen: false, stored: vec![(1, state)], now: time + 100 };
+        let nodes: Vec<u8> = account["accountProof"].as_array().unwrap().iter().flat_map(unhex).collect();
+        let source = "captures/devnode-qbft-4v-conflicts.json: go-ethereum 1.16.7 under a QBFT engine";
+        let with = |other: &Value| {
+            let pair = [real.clone(), unhex(&other["rlp"])];
+            Evidence::new(at(1, state), None, pair, [nodes.clone(), nodes.clone()]).encode()
         };
-        let pair = [unhex(&last["rlp"]), unhex(&fork["misbehaviour"]["rlp"])];
-        let evidence = Evidence::new(at(1, state), None, pair);
-        let expect = frozen(number, [unhex_array(&last["expected_hash"]), unhex_array(&fork["misbehaviour"]["hash"])]);
-        let source = "captures/devnode-qbft-4v-forks.json: go-ethereum 1.16.7 under a QBFT engine";
-        put("devnode", name, "another state root at one height", source, &verifier, &evidence.encode(), expect);
+        let [parent, root] = [&fork["other_parent"], &fork["other_state_root"]];
+        let expect = frozen(number, [unhex_array(&fork["real"]["hash"]), unhex_array(&parent["hash"])]);
+        put("devnode", name, "another parent at one height", source, &verifier, &with(parent), expect);
+        let description = "another state root at one height, under which nobody shows the account";
+        put("devnode", name, description, source, &verifier, &with(root), rejected("proof-node-hash-mismatch"));
     }
 }
 
@@ -116,12 +148,12 @@ fn misled(scene: &Scene, case: &str, base: &Verifier, trusted: ConsensusState, o
     let put = |detail: &str, description: &str, evidence: Evidence, expect: Value| {
         put(case, detail, description, GENERATED, &verifier, &evidence.encode(), expect);
     };
-    let around = |pair: &[Vec<u8>; 2]| Evidence::new(at(10, trusted), Some(at(15, state)), pair.clone());
+    let around = |pair: &[Vec<u8>; 2]| bound(scene, at(10, trusted), Some(at(15, state)), pair.clone());
     let pair = [forged, honest];
     put("misled", "the first is stored, and lists another set", around(&pair), accept(15, &pair));
     put("misled-between", "below the stored one", around(&between), accept(13, &between));
     put("misled-above", "above the upper state", around(&above), rejected("consensus-state-unknown"));
-    let from_forged = |pair: &[Vec<u8>; 2]| Evidence::new(at(15, state), None, pair.clone());
+    let from_forged = |pair: &[Vec<u8>; 2]| bound(scene, at(15, state), None, pair.clone());
     put("misled-by-its-own-set", "by the set that the stored one lists", from_forged(&pair), rejected("too-few-seals"));
     put(
         "misled-above",
@@ -146,7 +178,7 @@ fn sealed(scene: &Scene, case: &str) {
     let put = |detail: &str, description: &str, verifier: &Verifier, evidence: Evidence, expect: Value| {
         put(case, detail, description, GENERATED, verifier, &evidence.encode(), expect);
     };
-    let from = |pair: [Vec<u8>; 2]| Evidence::new(lower, None, pair);
+    let from = |pair: [Vec<u8>; 2]| bound(scene, lower, None, pair);
     let v = &verifier;
 
     put("", "two blocks of one height, above the latest state", v, from(pair.clone()), accept());
@@ -155,7 +187,7 @@ fn sealed(scene: &Scene, case: &str) {
         "between",
         "between two stored states of one set",
         &two,
-        Evidence::new(lower, Some(upper), pair.clone()),
+        bound(scene, lower, Some(upper), pair.clone()),
         accept(),
     );
     let at_ten = [scene.block_at(10, T0), scene.block_at(10, T0 + 1)].map(|block| block.sealed_by_first(&scene.set, 3));
@@ -165,7 +197,7 @@ fn sealed(scene: &Scene, case: &str) {
         "at-stored-height-between",
         "at the height of the lower of two stored states",
         &two,
-        Evidence::new(lower, Some(upper), at_ten),
+        bound(scene, lower, Some(upper), at_ten),
         frozen(10, ten),
     );
     let at_twenty =
@@ -175,7 +207,7 @@ fn sealed(scene: &Scene, case: &str) {
         "at-upper",
         "at the height of the upper state, from the one below",
         &two,
-        Evidence::new(lower, Some(upper), at_twenty),
+        bound(scene, lower, Some(upper), at_twenty),
         frozen(20, twenty),
     );
     let late = Verifier { now: T0 + 10_000_000, ..verifier.clone() };
@@ -248,7 +280,7 @@ fn sealed(scene: &Scene, case: &str) {
     put("neither", "neither header lists the trusted set", v, from(neither), rejected("set-unknown-at-height"));
     let changed = scene.world.consensus(T0 + 20, &others);
     let across = Verifier { stored: vec![(10, states[0]), (20, changed)], ..verifier.clone() };
-    let between_sets = |pair: [Vec<u8>; 2]| Evidence::new(lower, Some(at(20, changed)), pair);
+    let between_sets = |pair: [Vec<u8>; 2]| bound(scene, lower, Some(at(20, changed)), pair);
     put(
         "changed",
         "the set has changed between the stored states, and the two list the lower one's",
@@ -275,7 +307,7 @@ fn sealed(scene: &Scene, case: &str) {
         "upper-superfluous",
         "a next state named where there is none",
         v,
-        Evidence::new(lower, Some(upper), pair.clone()),
+        bound(scene, lower, Some(upper), pair.clone()),
         unknown(),
     );
     let three = Verifier {
@@ -286,7 +318,7 @@ fn sealed(scene: &Scene, case: &str) {
         "upper-not-next",
         "a stored state is passed over",
         &three,
-        Evidence::new(lower, Some(upper), pair.clone()),
+        bound(scene, lower, Some(upper), pair.clone()),
         unknown(),
     );
     let below = Verifier { stored: vec![(10, states[0]), (14, states[0]), (20, states[1])], ..verifier.clone() };
@@ -294,7 +326,7 @@ fn sealed(scene: &Scene, case: &str) {
         "lower-not-greatest",
         "a greater stored height is not above the headers'",
         &below,
-        Evidence::new(lower, Some(at(14, states[0])), pair.clone()),
+        bound(scene, lower, Some(at(14, states[0])), pair.clone()),
         unknown(),
     );
     let above = Verifier { stored: vec![(20, states[1])], ..verifier.clone() };
@@ -302,14 +334,14 @@ fn sealed(scene: &Scene, case: &str) {
         "before-first",
         "below every stored state",
         &above,
-        Evidence::new(at(20, states[1]), None, pair.clone()),
+        bound(scene, at(20, states[1]), None, pair.clone()),
         unknown(),
     );
     put(
         "never-stored",
         "a lower height that was never stored",
         v,
-        Evidence::new(at(12, states[0]), None, pair.clone()),
+        bound(scene, at(12, states[0]), None, pair.clone()),
         unknown(),
     );
     let wrong = ConsensusState { time: Timestamp::from_unix_seconds(T0 + 1), ..states[0] };
@@ -317,14 +349,14 @@ fn sealed(scene: &Scene, case: &str) {
         "lower",
         "another lower state than the one stored",
         v,
-        Evidence::new(at(10, wrong), None, pair.clone()),
+        bound(scene, at(10, wrong), None, pair.clone()),
         rejected("consensus-state-mismatch"),
     );
     put(
         "upper",
         "another upper state than the one stored",
         &two,
-        Evidence::new(lower, Some(at(20, wrong)), pair.clone()),
+        bound(scene, lower, Some(at(20, wrong)), pair.clone()),
         rejected("consensus-state-mismatch"),
     );
 
@@ -337,17 +369,88 @@ fn sealed(scene: &Scene, case: &str) {
     raw("flag", "a flag of 2", &flag, malformed("evidence-malformed", None));
     raw(
         "trailing",
-        "a byte after the second header",
+        "a byte after the second account proof",
         &[good.clone(), vec![0]].concat(),
         malformed("evidence-malformed", None),
     );
     raw("three-headers", "three headers", &[good.clone(), a.clone()].concat(), malformed("evidence-malformed", None));
+    accounts(scene, case, v, lower, &pair);
     raw("in-state", "the message ends within the lower state", &good[..79], malformed("message-truncated", None));
     raw("before-flag", "the message ends before the flag", &good[..80], malformed("message-truncated", None));
-    let upper_cut = Evidence::new(lower, Some(upper), pair.clone()).encode();
+    let upper_cut = bound(scene, lower, Some(upper), pair.clone()).encode();
     raw("in-upper", "the message ends within the upper state", &upper_cut[..150], malformed("message-truncated", None));
-    raw("", "the second header cut", &good[..good.len() - 1], malformed("header-malformed", Some("rlp-truncated")));
-    raw("one-header", "one header", &good[..81 + a.len()], malformed("header-malformed", Some("rlp-truncated")));
+    let nodes = scene.world.account_proof().concat().len();
+    let [first_end, second_end] = [81 + a.len(), 81 + a.len() + 2 + nodes + b.len()];
+    let cut = || malformed("header-malformed", Some("rlp-truncated"));
+    raw("", "the second header cut", &good[..second_end - 1], cut());
+    raw("one-header", "one header", &good[..first_end + 2 + nodes], cut());
+    let truncated = || malformed("message-truncated", None);
+    raw("first-header-alone", "the message ends behind the first header", &good[..first_end], truncated());
+    raw("in-length", "the message ends within the length of an account proof", &good[..second_end + 1], truncated());
+    raw("in-account-proof", "the message ends within an account proof", &good[..good.len() - 1], truncated());
     let stopped = Verifier { frozen: true, ..verifier.clone() };
     put("", "a frozen client", &stopped, from(pair), reject("client-frozen", "frozen", None));
+}
+
+/// What binds each header to the chain.
+fn accounts(scene: &Scene, case: &str, verifier: &Verifier, lower: StateAt, pair: &[Vec<u8>; 2]) {
+    let nodes = scene.world.account_proof().concat();
+    let put = |detail: &str, description: &str, headers: [Vec<u8>; 2], proofs: [Vec<u8>; 2], expect: Value| {
+        let evidence = Evidence::new(lower, None, headers, proofs).encode();
+        put(case, detail, description, GENERATED, verifier, &evidence, expect);
+    };
+    let first = |nodes_of: &[u8]| [nodes_of.to_vec(), nodes.clone()];
+    let second = |nodes_of: &[u8]| [nodes.clone(), nodes_of.to_vec()];
+    let [a, b] = pair;
+    let without = || rejected("proof-empty");
+    put("", "the second header without an account proof", pair.clone(), second(&[]), without());
+    put("first", "the first header without an account proof", pair.clone(), first(&[]), without());
+    put("both", "two headers and no account proof", pair.clone(), [vec![], vec![]], without());
+    let last = scene.world.account_proof().pop().unwrap().len();
+    let missing = || rejected("proof-node-missing");
+    put("", "the second account proof without its leaf", pair.clone(), second(&nodes[..nodes.len() - last]), missing());
+    let surplus = [&nodes[..], &[rlp::EMPTY_BYTES]].concat();
+    let unused = || rejected("proof-node-unused");
+    put("", "an item after the second account proof's nodes", pair.clone(), second(&surplus), unused());
+    put("first", "an item after the first account proof's nodes", pair.clone(), first(&surplus), unused());
+    let most = [&nodes[..], &vec![rlp::EMPTY_BYTES; MAX_ACCOUNT_PROOF_BYTES - nodes.len()]].concat();
+    put("longest", "as many bytes of account proof as are read", pair.clone(), second(&most), unused());
+    let long = [&most[..], &[rlp::EMPTY_BYTES]].concat();
+    let too_long = || malformed("evidence-malformed", None);
+    put("second-proof-too-long", "an account proof of 32769 bytes", pair.clone(), second(&long), too_long());
+    put("first-proof-too-long", "an account proof of 32769 bytes first", pair.clone(), first(&long), too_long());
+
+    // Blocks over other states, each with the proof of its own.
+    let key = key_of(scene.world.router.as_bytes());
+    let over = |state: &trie::Trie| {
+        let block = Block::new(scene.kind, 15, T0 + 6, &state.root(), &scene.set);
+        (block.sealed_by_first(&scene.set, 3), state.prove(&key).concat())
+    };
+    let leaf = |code_hash: &[u8; 32]| trie::account(1, 0, &scene.world.storage.root(), code_hash);
+    let deeper = scene.world.deep_state(4);
+    let (forked, its_proof) = over(&deeper);
+    let hashes = [hash_of(scene.kind, a), hash_of(scene.kind, &forked)];
+    put("other-state", "over two states", [a.clone(), forked.clone()], second(&its_proof), frozen(15, hashes));
+    let mismatch = || rejected("proof-node-hash-mismatch");
+    put("other-state", "with one state's proof twice", [a.clone(), forked.clone()], second(&nodes), mismatch());
+    put("swapped", "each with the other's account proof", [forked, a.clone()], second(&its_proof), mismatch());
+    let code = scene.world.state_with(Some(leaf(&Keccak256.hash(&[b"code of another chain's router"]))));
+    let (foreign, its_proof) = over(&code);
+    let other_code = || rejected("code-hash-mismatch");
+    let description = "a block of another chain with the same validators, whose Router has another code";
+    put("", description, [a.clone(), foreign.clone()], second(&its_proof), other_code());
+    put("first", "the other chain's block first", [foreign, b.clone()], first(&its_proof), other_code());
+    let (empty, its_proof) = over(&scene.world.state_with(None));
+    let description = "a block of another chain with the same validators, which has no such Router";
+    put("", description, [a.clone(), empty], second(&its_proof), rejected("account-absent"));
+    let three = trie::list(&[trie::bytes(&[1]), trie::bytes(&[]), trie::bytes(&[1; 32])]);
+    let (odd, its_proof) = over(&scene.world.state_with(Some(three)));
+    let description = "an account of three fields under the second block's root";
+    let odd_account = malformed("account-malformed", Some("rlp-truncated"));
+    put("", description, [a.clone(), odd], second(&its_proof), odd_account);
+    let large = [b.clone(), vec![0; MAX_HEADER_BYTES]].concat();
+    let mut long_header = Vec::new();
+    rlp::write_list(&mut long_header, &large);
+    let too_large = || malformed("header-too-large", None);
+    put("", "a header of more bytes than any", [a.clone(), long_header], second(&nodes), too_large());
 }

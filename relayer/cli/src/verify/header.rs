@@ -113,7 +113,7 @@ pub(super) fn describe(header: &Header<'_>) -> Value {
 }
 
 /// The parameters of a client that does nothing but verify headers.
-pub(super) fn parameters(kind: Kind, trust_level: TrustLevel, period: u64, drift: u64) -> Parameters {
+fn parameters(kind: Kind, trust_level: TrustLevel, period: u64, drift: u64) -> Parameters {
     Parameters {
         kind,
         trust_level,

@@ -10,8 +10,8 @@ import {QbftParameters} from "../types/QbftParameters.sol";
 ///   parses one way only.
 /// - update: latest preimage 72, count of trusted validators 2, that many addresses of 20, header RLP, account proof nodes to the end. The
 ///   addresses are given exactly when the header lists another set than the trusted one.
-/// - evidence: lower height 8, its preimage 72, flag 1 (0: the lower state is the latest; 1: upper height 8 and its preimage 72 follow), two
-///   header RLPs and nothing more. The lower state is a stored one not above the headers' height, the upper the next stored and not below it. At a
+/// - evidence: lower height 8, its preimage 72, flag 1 (0: the lower state is the latest; 1: upper height 8 and its preimage 72 follow), twice a
+///   header RLP, a length 2 and that many bytes of account proof nodes, and nothing more. The lower state is a stored one not above the headers' height, the upper the next stored and not below it. At a
 ///   height where a state is stored, that state may be either.
 /// - proof: preimage 72 of the state at the proof's height, storage trie nodes to the end (`MerklePatriciaProof`).
 ///
@@ -92,7 +92,7 @@ interface IQbftLightClient is ILightClient {
     error HeadersIdentical(bytes32 found);
     /// Neither header lists the lower state's set, so that nothing shows that it was valid at their height.
     error SetUnknownAtHeight(bytes32 expected, bytes32 found);
-    /// The flag is neither 0 nor 1, or bytes follow the second header.
+    /// The flag is neither 0 nor 1, an account proof is longer than any, or bytes follow the second one.
     error EvidenceMalformed(uint256 expected, uint256 found);
 
     /// The host's precompile 1 does not recover secp256k1 signers.

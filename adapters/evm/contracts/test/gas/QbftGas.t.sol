@@ -69,6 +69,18 @@ contract QbftGasTest is HeaderBuilder, TrieBuilder, GasMeter {
         emit log_named_uint("account proof of eleven nodes", used);
     }
 
+    function test_evidence_with_two_account_proofs_of_seven_nodes() public {
+        bytes memory evidence = bytes.concat(bytes8(GENESIS), preimageOf(bytes32("root"), T0, set), hex"00");
+        for (uint64 i = 1; i <= 2; i++) {
+            (bytes32 root, bytes memory nodes) = accountProof(bytes32(uint256(i)), 6);
+            bytes memory sealedHeader = sealedBy(partsOf(GENESIS + 1, T0 + i, root, set), 0, 3);
+            evidence = bytes.concat(evidence, sealedHeader, bytes2(uint16(nodes.length)), nodes);
+        }
+        (uint256 used, uint256 answer) = gasOf(address(client), abi.encodeCall(client.misbehaviour, (evidence)));
+        assertEq(answer, uint256(UpdateResult.Misbehaviour), "frozen");
+        assertGas(used, 150_000, "evidence: account proofs of seven nodes");
+    }
+
     function test_update_that_begins_a_word_of_heights() public {
         bytes32 previous = bytes32("root");
         for (uint64 i = 1; i <= 4; i++) {

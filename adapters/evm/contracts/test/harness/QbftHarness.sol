@@ -52,7 +52,8 @@ contract QbftHarness {
     function verifyConflict(uint8 kind, bytes32 setHash, bytes calldata headerA, bytes calldata headerB) external view returns (bytes32 hashA, bytes32 hashB) {
         QbftHeader.Header memory a = readAll(kind, headerA);
         QbftHeader.Header memory b = readAll(kind, headerB);
-        return QbftVerifier.verifyConflict(OPCODE, QbftKind(kind), a, b, setHash);
+        (hashA, hashB) = QbftVerifier.verifyTwoBlocks(OPCODE, QbftKind(kind), a, b);
+        QbftVerifier.verifyBothSealed(OPCODE, QbftKind(kind), a, b, setHash);
     }
 
     function blockHash(bytes calldata header, uint8 kind) external view returns (bytes32) {

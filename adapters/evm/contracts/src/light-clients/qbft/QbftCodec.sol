@@ -5,10 +5,13 @@ import {IQbftLightClient} from "../../interfaces/IQbftLightClient.sol";
 import {Sha256} from "../../libraries/Sha256.sol";
 import {QbftConsensusState} from "../../types/QbftParameters.sol";
 import {QbftExtraData} from "./QbftExtraData.sol";
+import {QbftHeader} from "./QbftHeader.sol";
 
 /// The packed messages of `IQbftLightClient`. Positions are calldata offsets: headers and nodes are read where they lie.
 library QbftCodec {
     uint256 internal constant PREIMAGE_BYTES = 72;
+    /// The longest account proof in evidence: 60 full branches. A path of a state with 2^40 accounts has some 12 nodes.
+    uint256 internal constant MAX_ACCOUNT_PROOF_BYTES = 32_768;
     uint256 private constant ADDRESS_BYTES = 20;
 
     /// @param preimageHash SHA-256 of the first 72 bytes.
@@ -26,7 +29,15 @@ library QbftCodec {
         uint256 end;
     }
 
-    /// @param headers Position of the first header.
+    /// @param header Position of a header.
+    /// @param nodes Position of the nodes of its account proof.
+    /// @param end Where they end.
+    struct BoundHeader {
+        uint256 header;
+        uint256 nodes;
+        uint256 end;
+    }
+
     struct Evidence {
         uint64 lowerHeight;
         bytes32 lowerHash;
@@ -35,8 +46,8 @@ library QbftCodec {
         uint64 upperHeight;
         bytes32 upperHash;
         QbftConsensusState upper;
-        uint256 headers;
-        uint256 end;
+        BoundHeader first;
+        BoundHeader second;
     }
 
     /// @param nodes Position of the first node.
@@ -77,7 +88,9 @@ library QbftCodec {
             (parsed.upperHash, parsed.upper) = preimage(position + 8);
             position += 8 + PREIMAGE_BYTES;
         }
-        (parsed.headers, parsed.end) = (position, end);
+        parsed.first = boundHeader(position, end);
+        parsed.second = boundHeader(parsed.first.end, end);
+        if (parsed.second.end != end) revert IQbftLightClient.EvidenceMalformed(0, end - parsed.second.end);
     }
 
     function readStateProof(bytes calldata message) internal view returns (StateProof memory parsed) {
@@ -102,6 +115,15 @@ library QbftCodec {
         state.storageRoot = bytes32(wordAt(position));
         state.time = uint64(wordAt(position + 32) >> 192);
         state.setHash = bytes32(wordAt(position + 40));
+    }
+
+    function boundHeader(uint256 position, uint256 end) private pure returns (BoundHeader memory bound) {
+        (, uint256 next) = QbftHeader.frame(position, end);
+        requireBytes(2, next, end);
+        uint256 length = wordAt(next) >> 240;
+        if (length > MAX_ACCOUNT_PROOF_BYTES) revert IQbftLightClient.EvidenceMalformed(MAX_ACCOUNT_PROOF_BYTES, length);
+        requireBytes(length, next + 2, end);
+        return BoundHeader(position, next + 2, next + 2 + length);
     }
 
     function bounds(bytes calldata message) private pure returns (uint256 position, uint256 end) {

@@ -57,9 +57,7 @@ library QbftHeader {
     /// @param limit Where the bytes that it may use end.
     /// @return header Its fields; constants are not checked yet (`checkConstants`), nor are the seals (`QbftSeals`).
     function read(QbftKind kind, uint256 position, uint256 limit) internal view returns (Header memory header) {
-        (RlpReader.Fault fault, bool isList, uint256 start, uint256 end) = RlpReader.tryItem(position, limit);
-        if (fault != RlpReader.Fault.None || !isList) revert IQbftLightClient.HeaderMalformed(0, 0xf9, RlpReader.headAt(position));
-        if (end - position > MAX_HEADER_BYTES) revert IQbftLightClient.HeaderTooLarge(MAX_HEADER_BYTES, end - position);
+        (uint256 start, uint256 end) = frame(position, limit);
         if (end - start < FIXED_BYTES) revert IQbftLightClient.HeaderMalformed(0, FIXED_BYTES, end - start);
         (header.payload, header.end) = (start, end);
         readFixed(header, start);
@@ -71,12 +69,27 @@ library QbftHeader {
         (header.time, position) = integer(11, position, end, 8);
 
         header.extraItem = position;
+        RlpReader.Fault fault;
+        bool isList;
         (fault, isList, start, position) = RlpReader.tryItem(position, end);
         if (fault != RlpReader.Fault.None || isList) revert IQbftLightClient.HeaderMalformed(12, 0xb9, RlpReader.headAt(header.extraItem));
         header.extraItemEnd = position;
         readMixHashAndNonce(header, position, end);
         readTrailing(position + 33 + 9, end);
         header.extra = QbftExtraData.read(kind, start, header.extraItemEnd);
+    }
+
+    /// Finds where the header that begins at `position` ends, without reading it.
+    /// @param position Where the header begins in calldata.
+    /// @param limit Where the bytes that it may use end.
+    /// @return start Where its first field begins.
+    /// @return end Where it ends.
+    function frame(uint256 position, uint256 limit) internal pure returns (uint256 start, uint256 end) {
+        RlpReader.Fault fault;
+        bool isList;
+        (fault, isList, start, end) = RlpReader.tryItem(position, limit);
+        if (fault != RlpReader.Fault.None || !isList) revert IQbftLightClient.HeaderMalformed(0, 0xf9, RlpReader.headAt(position));
+        if (end - position > MAX_HEADER_BYTES) revert IQbftLightClient.HeaderTooLarge(MAX_HEADER_BYTES, end - position);
     }
 
     /// Demands what every header of these chains has: no ommers, difficulty 1, the mix hash of the protocols, nonce 0.

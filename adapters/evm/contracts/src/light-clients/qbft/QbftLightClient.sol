@@ -88,27 +88,20 @@ contract QbftLightClient is IQbftLightClient {
     }
 
     /// Two blocks of one height, neither below the lower state named nor above the upper, the next one stored. They are judged by the lower state's set,
-    /// whatever the upper's is: a header that this client was misled by is shown to be forged like any other.
+    /// whatever the upper's is: a header that this client was misled by is shown to be forged like any other. Each is bound to the chain as an update
+    /// is, by the Router's account: a block of another chain with the same validators is no evidence.
     function misbehaviour(bytes calldata evidence) external returns (UpdateResult) {
         Head memory current = head;
         if (current.frozen) return UpdateResult.NoOp;
         QbftCodec.Evidence memory parsed = QbftCodec.readEvidence(evidence);
-        requireStored(parsed.lowerHeight, parsed.lowerHash);
-        QbftHeader.Header memory a = QbftHeader.read(kind, parsed.headers, parsed.end);
-        QbftHeader.Header memory b = QbftHeader.read(kind, a.end, parsed.end);
-        if (b.end != parsed.end) revert EvidenceMalformed(0, parsed.end - b.end);
-        if (a.number != b.number) revert HeightsDiffer(uint64(a.number), uint64(b.number));
+        QbftHeader.Header memory a = QbftHeader.read(kind, parsed.first.header, parsed.first.nodes);
+        QbftHeader.Header memory b = QbftHeader.read(kind, parsed.second.header, parsed.second.nodes);
+        (bytes32 hashA, bytes32 hashB) = QbftVerifier.verifyTwoBlocks(hashMode, kind, a, b);
         uint64 height = uint64(a.number);
-        if (parsed.lowerHeight > height) revert ConsensusStateUnknown(height);
-        if (parsed.hasUpper) {
-            requireStored(parsed.upperHeight, parsed.upperHash);
-            if (parsed.upperHeight < height || !isNext(parsed.lowerHeight, parsed.upperHeight, current.count)) {
-                revert ConsensusStateUnknown(parsed.upperHeight);
-            }
-        } else if (parsed.lowerHeight != current.latestHeight) {
-            revert ConsensusStateUnknown(parsed.lowerHeight);
-        }
-        (bytes32 hashA, bytes32 hashB) = QbftVerifier.verifyConflict(hashMode, kind, a, b, parsed.lower.setHash);
+        requireAround(parsed, height, current);
+        QbftVerifier.verifyBothSealed(hashMode, kind, a, b, parsed.lower.setHash);
+        provenStorageRoot(a, parsed.first.nodes, parsed.first.end);
+        provenStorageRoot(b, parsed.second.nodes, parsed.second.end);
         current.frozen = true;
         head = current;
         emit Frozen(height, hashA, hashB);
@@ -157,9 +150,14 @@ contract QbftLightClient is IQbftLightClient {
 
     /// The consensus state that a header's state root proves, by the nodes after the header.
     function provenState(QbftHeader.Header memory header, uint256 end) private view returns (QbftConsensusState memory) {
-        (bytes32 storageRoot, bytes32 codeHash) = AccountProof.read(hashMode, header.stateRoot, router, header.end, end);
+        return QbftConsensusState(provenStorageRoot(header, header.end, end), uint64(header.time), header.extra.setHash);
+    }
+
+    /// The storage root of the Router, whose account with the pinned code lies under the header's state root by the nodes at `position`.
+    function provenStorageRoot(QbftHeader.Header memory header, uint256 position, uint256 end) private view returns (bytes32 storageRoot) {
+        bytes32 codeHash;
+        (storageRoot, codeHash) = AccountProof.read(hashMode, header.stateRoot, router, position, end);
         if (codeHash != routerCodeHash) revert CodeHashMismatch(routerCodeHash, codeHash);
-        return QbftConsensusState(storageRoot, uint64(header.time), header.extra.setHash);
     }
 
     function append(Head memory current, uint64 height, bytes32 hash, QbftConsensusState memory state) internal {
@@ -168,6 +166,20 @@ contract QbftLightClient is IQbftLightClient {
         heightWords[index / 4] |= uint256(height) << (64 * (index % 4));
         head = Head(height, state.time, uint64(index + 1), current.frozen);
         emit ConsensusState(height, state.storageRoot, state.time, state.setHash);
+    }
+
+    /// The states that evidence names are stored, next to each other, and `height` is neither below the lower nor above the upper.
+    function requireAround(QbftCodec.Evidence memory evidence, uint64 height, Head memory current) private view {
+        if (evidence.lowerHeight > height) revert ConsensusStateUnknown(height);
+        requireStored(evidence.lowerHeight, evidence.lowerHash);
+        if (!evidence.hasUpper) {
+            if (evidence.lowerHeight != current.latestHeight) revert ConsensusStateUnknown(evidence.lowerHeight);
+            return;
+        }
+        if (evidence.upperHeight < height || !isNext(evidence.lowerHeight, evidence.upperHeight, current.count)) {
+            revert ConsensusStateUnknown(evidence.upperHeight);
+        }
+        requireStored(evidence.upperHeight, evidence.upperHash);
     }
 
     function requireStored(uint64 height, bytes32 hash) private view {

@@ -72,22 +72,26 @@ library QbftVerifier {
         if (found != trusted.setHash) revert IQbftLightClient.TrustedSetMismatch(trusted.setHash, found);
     }
 
-    /// Reverts unless both headers, of one height, are different blocks sealed by a quorum of the set valid there, never less. One of them
-    /// must list that set, which gives its addresses; the other may list any: a quorum that certifies a second block does not get away with it
-    /// by naming another set in it.
-    /// @param setHash The valid set's hash.
+    /// Reverts unless the headers are two blocks of one height: another round or other seals make no other block.
     /// @return hashA The first block's hash.
     /// @return hashB The second block's hash.
-    function verifyConflict(HashMode mode, QbftKind kind, QbftHeader.Header memory a, QbftHeader.Header memory b, bytes32 setHash)
+    function verifyTwoBlocks(HashMode mode, QbftKind kind, QbftHeader.Header memory a, QbftHeader.Header memory b)
         internal
         pure
         returns (bytes32 hashA, bytes32 hashB)
     {
+        if (a.number != b.number) revert IQbftLightClient.HeightsDiffer(uint64(a.number), uint64(b.number));
         hashA = QbftHeader.blockHash(mode, kind, a);
         hashB = QbftHeader.blockHash(mode, kind, b);
         if (hashA == hashB) revert IQbftLightClient.HeadersIdentical(hashA);
+    }
+
+    /// Reverts unless both headers are sealed by a quorum of the set valid there, never less. One of them must list that set, which gives its
+    /// addresses; the other may list any: a quorum that certifies a second block does not get away with it by naming another set in it.
+    /// @param setHash The valid set's hash.
+    function verifyBothSealed(HashMode mode, QbftKind kind, QbftHeader.Header memory a, QbftHeader.Header memory b, bytes32 setHash) internal pure {
         QbftExtraData.ExtraData memory valid = a.extra.setHash == setHash ? a.extra : b.extra;
-        if (valid.setHash != setHash) revert IQbftLightClient.SetUnknownAtHeight(setHash, valid.setHash);
+        if (valid.setHash != setHash) revert IQbftLightClient.SetUnknownAtHeight(setHash, a.extra.setHash);
         requireSealed(mode, kind, a, valid);
         requireSealed(mode, kind, b, valid);
     }
