@@ -1,14 +1,17 @@
 //! Two headers made into calls that freeze a client; and a person's way of making them while no relayer runs.
 
-use crate::{PathHandles, shared::ends};
+use crate::{PathHandles, conflict, shared::ends};
 use adapter::{
-    AdapterError, ChainHeader, Message, Outcome, StoredStates, TransactionHash, TrustedState, VerifiedUpdate,
+    AdapterError, AdapterErrorKind, ChainHeader, Message, Outcome, Prover, StoredStates, TransactionHash, TrustedState,
+    VerifiedUpdate,
 };
 use light_client::{Height, Timestamp};
 use relayer_core::{Conflict, ConflictingHeader, End, SignerId, UnixMillis, Write};
 use relayer_store::{Guard, Store, StoreError};
 use std::time::Duration;
 
+/// Stretches of a way between two heights that are asked for.
+const MAX_STRETCHES: usize = 16;
 /// How often a transaction sent by hand is asked for.
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 /// How long it is waited for.
@@ -22,47 +25,110 @@ pub(crate) struct Accusation {
     pub(crate) evidence: Vec<u8>,
 }
 
+/// From where two headers may be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// From the states that the client has stored: costs the chains' nodes next to nothing, whoever made the headers up.
+    Stored,
+    /// From states nearer by too, to which the client can be brought first.
+    Nearer,
+}
+
+/// Why two headers do not freeze a client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotAccused {
+    /// The light client's verdict: they make no misbehaviour, as far as the states known tell.
+    #[error(transparent)]
+    Refused(AdapterError),
+    /// It could not be found out.
+    #[error(transparent)]
+    Failed(AdapterError),
+}
+
+impl NotAccused {
+    /// What a prover answers when it is asked for evidence.
+    fn by(error: AdapterError) -> Self {
+        if matches!(error, AdapterError::Verification { .. }) { Self::Refused(error) } else { Self::Failed(error) }
+    }
+}
+
 /// The calls by which two headers freeze the client on `host`. Above the client's latest state evidence may need a state
 /// nearer by, which says who was to certify the headers: then the client is brought there first.
 ///
 /// # Errors
-/// [`AdapterError::Verification`] when the two do not make misbehaviour; otherwise what the chains' nodes say.
+/// [`NotAccused::Refused`] when the two do not make misbehaviour; [`NotAccused::Failed`] with what the chains' nodes say.
 pub(crate) async fn accuse(
     path: &PathHandles,
     host: End,
     headers: [&ChainHeader; 2],
+    reach: Reach,
     now: Timestamp,
-) -> Result<Accusation, AdapterError> {
+) -> Result<Accusation, NotAccused> {
     let (here, there) = ends(path, host);
     let height = headers[0].height.min(headers[1].height);
     let bytes = headers.map(|header| header.bytes.as_slice());
-    let Some(stored) = here.reader.stored_states(&here.client, height).await? else {
-        let (expected, found) = (format!("a client {} on {}", here.client, here.chain), "none".to_owned());
-        return Err(AdapterError::Config { key: "client", expected, found });
+    let stored = here.reader.stored_states(&here.client, height).await.map_err(NotAccused::Failed)?;
+    let Some(stored) = stored else {
+        let (client, chain) = (here.client.clone(), here.chain.clone());
+        return Err(NotAccused::Failed(AdapterError::ClientUnknown { client, chain }));
     };
     let call = |evidence: &[u8]| {
         let (client, evidence) = (here.client.clone(), evidence.to_vec());
         Message::SubmitMisbehaviour { client, evidence }
     };
-    let refusal = match there.prover.evidence(&stored, bytes, now).await {
+    let refusal = match there.prover.evidence(&stored, bytes, now).await.map_err(NotAccused::by) {
         Ok(evidence) => return Ok(Accusation { messages: vec![call(&evidence)], update: None, evidence }),
-        Err(refusal) => refusal,
+        Err(refusal @ NotAccused::Refused(_)) if reach == Reach::Nearer => refusal,
+        Err(other) => return Err(other),
     };
     let StoredStates { client, states } = stored;
     let Some((latest, consensus)) = states.into_iter().last().filter(|(latest, _)| *latest < height) else {
         return Err(refusal);
     };
     let from = TrustedState { height: latest, client, consensus };
-    let Ok(updates) = there.prover.updates(&from, height, now).await else { return Err(refusal) };
+    let updates = match way(&*there.prover, &from, height, now).await {
+        Ok(updates) => updates,
+        // That no way leads there is the light client's word; that a node is silent or lies says nothing of the two headers.
+        Err(error) => {
+            return Err(match error.kind() {
+                AdapterErrorKind::InsufficientTrust | AdapterErrorKind::ClientUnusable => refusal,
+                _ => NotAccused::Failed(error),
+            });
+        }
+    };
     let mut states = vec![(from.height, from.consensus)];
     states.extend(updates.iter().map(|update| (update.next.height, update.next.consensus.clone())));
     // Only the last ones lie around the height.
     states.drain(..states.len().saturating_sub(2));
     let Some(client) = updates.last().map(|last| last.next.client.clone()) else { return Err(refusal) };
-    let evidence = there.prover.evidence(&StoredStates { client, states }, bytes, now).await?;
+    let stored = StoredStates { client, states };
+    let evidence = there.prover.evidence(&stored, bytes, now).await.map_err(NotAccused::by)?;
     let update = |VerifiedUpdate { update, .. }| Message::UpdateClient { client: here.client.clone(), update };
     let messages = updates.into_iter().map(update).chain([call(&evidence)]).collect();
     Ok(Accusation { messages, update: Some(height), evidence })
+}
+
+/// The updates that lead from a state to exactly this height, however many questions the way takes.
+///
+/// # Errors
+/// As [`Prover::updates`]; and [`AdapterError::Refused`] when it takes too many.
+pub(crate) async fn way(
+    prover: &dyn Prover,
+    from: &TrustedState,
+    to: Height,
+    now: Timestamp,
+) -> Result<Vec<VerifiedUpdate>, AdapterError> {
+    let mut updates: Vec<VerifiedUpdate> = Vec::new();
+    for _ in 0..MAX_STRETCHES {
+        let at = updates.last().map_or(from, |last| &last.next);
+        if at.height.number() == to.number() {
+            return Ok(updates);
+        }
+        let further = prover.updates(at, to, now).await?;
+        updates.extend(further);
+    }
+    let reason = format!("expected a way from height {} to {to} in {MAX_STRETCHES} stretches, found none", from.height);
+    Err(AdapterError::Refused { operation: "update", reason })
 }
 
 /// What became of misbehaviour that a person submitted.
@@ -83,10 +149,23 @@ pub enum ShownByHand {
         /// The transaction.
         transaction: TransactionHash,
     },
-    /// The relayer has left transactions of the same account under way, whose numbers this one would take.
+    /// Its number was used by another transaction of the same account: nothing was shown by this one.
+    Replaced {
+        /// The transaction.
+        transaction: TransactionHash,
+    },
+    /// The relayer has left transactions of the same account under way, whose numbers this one would take. Nothing was sent.
     Busy {
         /// How many.
         open: usize,
+    },
+    /// The number that the transaction was to have is not the next one: the chain's node is behind what the relayer knows, or
+    /// another program sends from the account at this moment. Nothing was sent.
+    NumberTaken {
+        /// The number that comes next.
+        expected: u64,
+        /// The one that it was to have.
+        found: u64,
     },
 }
 
@@ -120,15 +199,28 @@ pub async fn submit_by_hand(
     let timestamp = Timestamp::from_unix_millis(now.get());
     let [(first, first_origin), (second, second_origin)] = headers;
     let (first, second) = (there.prover.header(first)?, there.prover.header(second)?);
-    let Accusation { messages, evidence, .. } = accuse(path, host, [&first, &second], timestamp).await?;
+    let accused = accuse(path, host, [&first, &second], Reach::Nearer, timestamp).await;
+    let Accusation { messages, evidence, .. } = accused.map_err(|not_accused| match not_accused {
+        NotAccused::Refused(error) | NotAccused::Failed(error) => error,
+    })?;
     let signer = SignerId { chain: here.chain.clone(), account: here.writer.signer().to_owned() };
-    let open = store.signer(&signer).await?.open.len();
-    if open > 0 {
-        return Ok(ShownByHand::Busy { open });
+    let known = store.signer(&signer).await?;
+    if !known.open.is_empty() {
+        return Ok(ShownByHand::Busy { open: known.open.len() });
     }
-    let kept = |header: ChainHeader, origin| {
+    let nonce = here.writer.nonces().await?.next_final;
+    if let Some(last) = known.last_nonce.filter(|last| nonce <= *last) {
+        return Ok(ShownByHand::NumberTaken { expected: last.saturating_add(1), found: nonce });
+    }
+    let signed = here.writer.sign(&messages, nonce).await?;
+    // Signing has taken a while, with the questions that it takes.
+    let next = here.writer.nonces().await?.next_final;
+    if next != nonce {
+        return Ok(ShownByHand::NumberTaken { expected: next, found: nonce });
+    }
+    let kept = |header: ChainHeader, origin: String| {
         let ChainHeader { height, hash, bytes } = header;
-        ConflictingHeader { height, hash, origin, certified: true, bytes }
+        ConflictingHeader { height, hash, origin: conflict::printable(&origin), certified: true, bytes }
     };
     let mut conflict = Conflict::new(host, [kept(first, first_origin), kept(second, second_origin)], now);
     conflict.evidence = Some(evidence);
@@ -138,21 +230,23 @@ pub async fn submit_by_hand(
     store.apply(&guard, &[Write::Conflict { path: path.id.clone(), conflict }]).await?;
     store.release(&guard).await?;
 
-    let nonce = here.writer.nonces().await?.next_final;
-    let signed = here.writer.sign(&messages, nonce).await?;
     here.writer.broadcast(&signed).await?;
+    let transaction = signed.hash;
     let asking = async {
         loop {
-            if let Ok(Outcome::Included { height, success, failed_items, .. }) = here.writer.outcome(signed.hash).await
+            if let Ok(Outcome::Included { height, success, failed_items, .. }) = here.writer.outcome(transaction).await
             {
                 let success = success && failed_items.is_empty();
-                return ShownByHand::Included { transaction: signed.hash, height, success };
+                return ShownByHand::Included { transaction, height, success };
             }
             tokio::time::sleep(ASK_AGAIN).await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE, asking).await;
-    Ok(waited.unwrap_or(ShownByHand::Pending { transaction: signed.hash }))
+    if let Ok(included) = tokio::time::timeout(PATIENCE, asking).await {
+        return Ok(included);
+    }
+    let is_used = here.writer.nonces().await.is_ok_and(|nonces| nonces.next_final > nonce);
+    Ok(if is_used { ShownByHand::Replaced { transaction } } else { ShownByHand::Pending { transaction } })
 }
 
 /// The lease of whoever keeps the conflicts of a hosted client's chain.

@@ -9,14 +9,39 @@ use relayer_core::{Conflict, ConflictingHeader, End, UnixMillis};
 
 /// The most conflicts of a path that a snapshot shows; all that are kept are in the store.
 const SHOWN: usize = 16;
-/// The most characters kept of an origin.
+/// The most characters kept of an origin, or of what an account is called.
 const MAX_ORIGIN_CHARS: usize = 400;
+
+/// What somebody else wrote, as it is kept and shown: one line, cut, without anything that a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    let mut line = String::new();
+    for character in text.chars().take(MAX_ORIGIN_CHARS) {
+        match character {
+            '"' | '\'' | '\\' => line.push(character),
+            other => line.extend(other.escape_debug()),
+        }
+    }
+    line.chars().take(MAX_ORIGIN_CHARS).collect()
+}
 
 /// A header and who served it, as it is kept.
 pub(crate) fn kept(served: ServedHeader) -> ConflictingHeader {
     let ServedHeader { endpoint, header, certified } = served;
-    let origin = endpoint.chars().take(MAX_ORIGIN_CHARS).collect();
+    let origin = printable(&endpoint);
     ConflictingHeader { height: header.height, hash: header.hash, origin, certified, bytes: header.bytes }
+}
+
+/// A kept conflict with what a later sight of it shows better: a header that is certified in place of one that is not, or,
+/// when the kept form has been tried in vain, in another form. Whose header it is is named first. `None` when that is nothing.
+pub(crate) fn improved(kept: &Conflict, in_vain: bool, later: Conflict) -> Option<Conflict> {
+    let mut better = kept.clone();
+    for (old, mut new) in better.headers.iter_mut().zip(later.headers) {
+        if new.certified && (!old.certified || (in_vain && old.bytes != new.bytes)) {
+            new.origin = printable(&format!("{}, {}", new.origin, old.origin));
+            *old = new;
+        }
+    }
+    (better != *kept).then_some(better)
 }
 
 /// The conflicts among headers that are said to be the chain's own at one height: each block beside the one that is most
@@ -28,11 +53,13 @@ pub(crate) fn conflicts(host: End, headers: Vec<ConflictingHeader>, seen: UnixMi
             None => blocks.push((1, header)),
             Some((count, block)) => {
                 *count += 1;
-                let origins = format!("{}, {}", block.origin, header.origin);
-                if header.certified && !block.certified {
+                let is_better = header.certified && !block.certified;
+                let (first, second) = if is_better { (&header, &*block) } else { (&*block, &header) };
+                let origins = printable(&format!("{}, {}", first.origin, second.origin));
+                if is_better {
                     *block = header;
                 }
-                block.origin = origins.chars().take(MAX_ORIGIN_CHARS).collect();
+                block.origin = origins;
             }
         }
     }
@@ -147,6 +174,37 @@ mod tests {
         let conflicts = found(vec![header(2, "a", false), header(2, "b", true), header(1, "c", false)]);
         let [conflict] = conflicts.as_slice() else { panic!("{conflicts:?}") };
         assert_eq!(conflict.headers[1].bytes, [2, 1]);
-        assert_eq!(conflict.headers[1].origin, "a, b");
+        assert_eq!(conflict.headers[1].origin, "b, a");
+    }
+
+    #[test]
+    fn of_what_is_kept_the_certified_form_takes_the_place_of_the_other() {
+        let all = found(vec![header(2, "a liar", false), header(1, "c", true)]);
+        let [kept] = all.as_slice() else { panic!("{all:?}") };
+        let sight = |certified| {
+            let mut seen = found(vec![header(2, "b", certified), header(1, "d", true)]).remove(0);
+            seen.seen = UnixMillis::new(77);
+            seen
+        };
+        assert_eq!(improved(kept, true, sight(false)), None);
+        let better = improved(kept, false, sight(true)).unwrap();
+        let [first, second] = better.headers.each_ref().map(|header| (header.origin.as_str(), header.bytes.clone()));
+        assert_eq!((first, second), (("c", vec![1, 1]), ("b, a liar", vec![2, 1])));
+        assert_eq!((better.seen, better.kind()), (kept.seen, relayer_core::ConflictKind::Certified));
+        // A form that was of no use is given up for another one that is certified too.
+        let mut other = sight(true);
+        other.headers[0].bytes = vec![9];
+        assert_eq!(improved(&better, false, other.clone()), None);
+        let [first, second] = improved(&better, true, other).unwrap().headers;
+        assert_eq!((first.bytes, first.origin.as_str()), (vec![9], "d, c"));
+        assert_eq!(second, better.headers[1]);
+    }
+
+    #[test]
+    fn what_others_write_is_one_line_of_bounded_length() {
+        assert_eq!(printable("#0 http://a/\"b\"\\'c'"), "#0 http://a/\"b\"\\'c'");
+        assert_eq!(printable("a\nb\u{1b}[2Jc\u{202e}d"), "a\\nb\\u{1b}[2Jc\\u{202e}d");
+        assert_eq!(printable("链"), "链");
+        assert_eq!(printable(&"\n".repeat(5_000)).chars().count(), MAX_ORIGIN_CHARS);
     }
 }

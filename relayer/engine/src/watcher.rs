@@ -1,27 +1,27 @@
 //! One task for each hosted client: looks for two blocks of the followed chain where there should be one, and shows them to
 //! the client.
 //!
-//! Once a second it compares what every endpoint of the followed chain serves at the heights that are new, and the headers
-//! of the states that the hosted client has newly stored with what the chain shows there. A second is as often as chains of
+//! Once a second it compares what every endpoint of the followed chain serves at the heights that are new, and the states
+//! that the hosted client has newly stored with what the chain leads to. A second is as often as chains of
 //! this kind make blocks; of one that makes more, the latest few are looked at, since who is on another branch is there at
 //! every later height too. What contradicts is kept before anything is done with it. Nothing of a path waits for this task.
 
+mod kept;
+mod states;
+mod wait;
+
 use crate::{
-    FrozenBy, Notice,
-    accusation::{Accusation, accuse, lease_name},
-    codec, conflict,
+    FrozenBy, Notice, conflict,
     forecast::forecast,
-    path_task::{LEASE_MILLIS, RESTART},
     perform::Context,
     shared::{ends, with_causes},
     status::Forecast,
 };
-use adapter::{AdapterError, ChainHeader, Message, ServedHeader, StoredStates, Submitted, TrustedState};
+use adapter::{AdapterError, ServedHeader, StoredStates, Submitted, TrustedState};
+use kept::Kept;
 use light_client::{BlockHash, Height, Status, Timestamp};
-use relayer_core::{
-    CONFLICTS_KEPT, ClientReport, Conflict, ConflictingHeader, End, Event, Head, HostedClient, UnixMillis, Write,
-};
-use relayer_store::{Guard, StoreError};
+use relayer_core::{ClientReport, End, Event, Head, HostedClient, UnixMillis};
+use states::Progress;
 use std::{
     collections::{BTreeMap, VecDeque},
     future::Future,
@@ -37,14 +37,8 @@ use tokio::{
 const ROUND: Duration = Duration::from_secs(1);
 /// New heights compared in one round, the latest ones.
 const HEIGHTS_A_ROUND: u64 = 8;
-/// Newly stored states compared in one round; further ones wait for the next.
-const STATES_A_ROUND: usize = 8;
-/// States that the client had stored before this task began are compared too, so many.
-const STATES_AT_START: usize = 16;
 /// States of the hosted client that are remembered, to start from one below a height.
 const STATES_REMEMBERED: usize = 32;
-/// Evidence that did not freeze the client is submitted again after this long.
-const SUBMIT_AGAIN_MILLIS: u64 = 30_000;
 /// The operator is told again of what goes on after this long.
 const TELL_AGAIN_MILLIS: u64 = 600_000;
 
@@ -61,21 +55,24 @@ pub(crate) struct Watcher {
     trusted: VecDeque<TrustedState>,
     /// Heights up to here were compared.
     compared: Option<Height>,
-    /// States stored up to this height were compared.
-    checked: Option<Height>,
+    /// How far the stored states were compared.
+    progress: Progress,
     kept: BTreeMap<[BlockHash; 2], Kept>,
+    /// The client's latest height when evidence was last thought of.
+    accused_at: Option<Height>,
     /// Whether it is told by what the client was frozen.
     explained: bool,
     /// When the operator was last told of an origin, or of the client's end.
     told: BTreeMap<String, UnixMillis>,
 }
 
-/// A conflict that is kept, and what was tried with it.
-struct Kept {
-    conflict: Conflict,
-    /// The client's latest height when it was last tried as evidence.
-    tried: Option<Height>,
-    stored: bool,
+/// A question to a chain's nodes that came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    #[error("no answer in time")]
+    Late,
+    #[error(transparent)]
+    Failed(#[from] AdapterError),
 }
 
 impl Watcher {
@@ -96,8 +93,9 @@ impl Watcher {
             stop,
             trusted: VecDeque::new(),
             compared: None,
-            checked: None,
+            progress: Progress::default(),
             kept: BTreeMap::new(),
+            accused_at: None,
             explained: false,
             told: BTreeMap::new(),
         }
@@ -121,26 +119,6 @@ impl Watcher {
         }
     }
 
-    /// What was kept before this process.
-    async fn recall(&mut self) {
-        let path = &self.context.path.id;
-        loop {
-            match self.context.store.conflicts(path).await {
-                Ok(conflicts) => {
-                    let ours = conflicts.into_iter().filter(|conflict| conflict.host == self.host);
-                    let kept = |conflict: Conflict| (conflict.key().1, Kept { conflict, tried: None, stored: true });
-                    self.kept = ours.map(kept).collect();
-                    self.show();
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!(%path, error = %with_causes(&error), "kept headers cannot be read");
-                    tokio::time::sleep(RESTART).await;
-                }
-            }
-        }
-    }
-
     async fn round(&mut self) {
         let Some(report) = self.context.shared.client(&self.context.path.id, self.host) else { return };
         self.warn_of_expiry(&report);
@@ -153,7 +131,7 @@ impl Watcher {
                     self.context.shared.frozen(&self.context.path.id, self.host, None);
                 }
                 self.compare_heights().await;
-                self.compare_states(client.latest.height).await;
+                self.compare_states(&client.latest).await;
                 self.accuse(&client).await;
             }
         }
@@ -176,15 +154,16 @@ impl Watcher {
         if let Some(known) = self.trusted.iter().rev().find(|state| state.height < height) {
             return Some(known.clone());
         }
-        let StoredStates { client, states } = self.stored_states(height).await?;
-        let (height, consensus) = states.into_iter().find(|(stored, _)| *stored < height)?;
-        Some(TrustedState { height, client, consensus })
+        let stored = self.stored_states(height).await.ok()??;
+        let (below, _) = stored.states.iter().rev().find(|(at, _)| *at < height)?;
+        let (_, there) = ends(&self.context.path, self.host);
+        there.prover.trusted_at(&stored, *below).ok()
     }
 
-    async fn stored_states(&self, height: Height) -> Option<StoredStates> {
+    async fn stored_states(&self, height: Height) -> Result<Option<StoredStates>, Unanswered> {
         let (here, _) = ends(&self.context.path, self.host);
         let asked = here.reader.stored_states(&here.client, height);
-        self.call("reading the client's states", asked).await.flatten()
+        self.call("reading the client's states", asked).await
     }
 
     /// Compares what the endpoints serve at the heights that are new.
@@ -195,173 +174,18 @@ impl Watcher {
         let next = self.compared.map_or(head.number(), |compared| compared.number().saturating_add(1));
         for number in next.max(earliest)..=head.number() {
             let height = Height::with_revision(head.revision(), number);
-            let Some(served) = self.served(height).await else { return };
+            let Some(trusted) = self.trusted_below(height).await else { return };
+            let Ok(served) = self.served(&trusted, height).await else { return };
             let headers = served.into_iter().map(conflict::kept).collect();
             self.keep(conflict::conflicts(self.host, headers, self.now()));
             self.compared = Some(height);
         }
     }
 
-    async fn served(&self, height: Height) -> Option<Vec<ServedHeader>> {
-        let trusted = self.trusted_below(height).await?;
+    async fn served(&self, trusted: &TrustedState, height: Height) -> Result<Vec<ServedHeader>, Unanswered> {
         let (_, there) = ends(&self.context.path, self.host);
-        let asked = there.prover.served_headers(&trusted, height, self.timestamp());
+        let asked = there.prover.served_headers(trusted, height, self.timestamp());
         self.call("comparing headers", asked).await
-    }
-
-    /// Compares the headers by which the hosted client came to its states with the chain's own.
-    async fn compare_states(&mut self, latest: Height) {
-        let (here, _) = ends(&self.context.path, self.host);
-        let (reader, client) = (Arc::clone(&here.reader), here.client.clone());
-        if self.checked.is_none() {
-            let mut first = latest;
-            for _ in 0..STATES_AT_START {
-                let Some(before) = first.number().checked_sub(1) else { break };
-                let before = Height::with_revision(first.revision(), before);
-                let asked = reader.consensus_heights(&client, before);
-                let Some(found) = self.call("reading the client's states", asked).await else { return };
-                let [Some(earlier), _] = found.value else { break };
-                first = earlier;
-            }
-            // The very first state was chosen by people: no header came with it.
-            self.checked = Some(first);
-        }
-        for _ in 0..STATES_A_ROUND {
-            let Some(checked) = self.checked.filter(|checked| *checked < latest) else { return };
-            let Some(found) =
-                self.call("reading the client's states", reader.consensus_heights(&client, checked)).await
-            else {
-                return;
-            };
-            let [_, Some(next)] = found.value else { return };
-            if !self.compare_state(next).await {
-                return;
-            }
-            self.checked = Some(next);
-        }
-    }
-
-    /// Whether it could be compared.
-    async fn compare_state(&mut self, height: Height) -> bool {
-        let (here, there) = ends(&self.context.path, self.host);
-        let (host_chain, prover) = (here.chain.clone(), Arc::clone(&there.prover));
-        let asked = here.reader.accepted_updates(&here.client, height);
-        let Some(found) = self.call("looking for an update", asked).await else { return false };
-        let Some(Submitted { transaction, submitter, messages }) = found.value else { return false };
-        let mut headers = messages.iter().filter_map(|update| prover.header_of_update(update).ok());
-        let Some(ChainHeader { hash, bytes, .. }) = headers.find(|header| header.height == height) else {
-            let path = &self.context.path.id;
-            tracing::warn!(%path, host = host_chain, %height, %transaction, "a client's header is not shown");
-            return true;
-        };
-        let Some(served) = self.served(height).await else { return false };
-        let origin = format!("told to the client on {host_chain} by {submitter} in {transaction}");
-        let mut headers = vec![ConflictingHeader { height, hash, origin, certified: true, bytes }];
-        headers.extend(served.into_iter().map(conflict::kept));
-        self.keep(conflict::conflicts(self.host, headers, self.now()));
-        true
-    }
-
-    /// Takes conflicts that are new, and tells of them.
-    fn keep(&mut self, conflicts: Vec<Conflict>) {
-        for conflict in conflicts {
-            let (_, key) = conflict.key();
-            if self.kept.contains_key(&key) {
-                continue;
-            }
-            let (_, there) = ends(&self.context.path, self.host);
-            let [first, second] = &conflict.headers;
-            let text = |header: &ConflictingHeader| {
-                let certified = if header.certified { "certified" } else { "not certified" };
-                format!("{} ({certified}) from {}", header.hash, header.origin)
-            };
-            let message =
-                format!("{} at height {}: {} contradicts {}", there.chain, first.height, text(first), text(second));
-            let origins = format!("{} / {}", first.origin, second.origin);
-            self.kept.insert(key, Kept { conflict, tried: None, stored: false });
-            self.alert(&origins, message);
-        }
-        self.make_room();
-    }
-
-    /// As the store does: of each kind the latest ones stay.
-    fn make_room(&mut self) {
-        for proven in [false, true] {
-            let kind = self.kept.values().filter(|kept| kept.conflict.evidence.is_some() == proven);
-            let mut order: Vec<_> =
-                kind.map(|kept| (std::cmp::Reverse(kept.conflict.seen), kept.conflict.key().1)).collect();
-            order.sort();
-            for (_, key) in order.into_iter().skip(CONFLICTS_KEPT) {
-                self.kept.remove(&key);
-            }
-        }
-    }
-
-    /// Shows the client what makes misbehaviour, one pair at a time: the first that is accepted freezes it.
-    async fn accuse(&mut self, client: &HostedClient) {
-        let (now, latest) = (self.now(), client.latest.height);
-        let submitted = self.kept.values().filter_map(|kept| kept.conflict.submitted).max();
-        if submitted.is_some_and(|at| now.millis_since(at) < SUBMIT_AGAIN_MILLIS) {
-            return;
-        }
-        let due: Vec<[BlockHash; 2]> = self
-            .kept
-            .iter()
-            .filter(|(_, kept)| {
-                // What nobody certified is no evidence, however often it is tried; other things may come to be.
-                let certified = kept.conflict.headers.iter().all(|header| header.certified);
-                kept.conflict.evidence.is_some() || kept.tried.is_none() || (certified && kept.tried != Some(latest))
-            })
-            .map(|(key, _)| *key)
-            .collect();
-        for key in due {
-            let Some(conflict) = self.kept.get(&key).map(|kept| kept.conflict.clone()) else { continue };
-            let accusation = self.accusation(&conflict).await;
-            let Some(kept) = self.kept.get_mut(&key) else { continue };
-            kept.tried = Some(latest);
-            let Some(accusation) = accusation else { continue };
-            kept.conflict.evidence = Some(accusation.evidence);
-            kept.conflict.submitted = Some(now);
-            kept.stored = false;
-            self.save().await;
-            self.submit(&conflict, accusation.messages, accusation.update).await;
-            return;
-        }
-    }
-
-    async fn accusation(&self, conflict: &Conflict) -> Option<Accusation> {
-        let header = |kept: &ConflictingHeader| {
-            let (height, hash, bytes) = (kept.height, kept.hash, kept.bytes.clone());
-            ChainHeader { height, hash, bytes }
-        };
-        let [first, second] = conflict.headers.each_ref().map(header);
-        let accused = accuse(&self.context.path, self.host, [&first, &second], self.timestamp());
-        self.call("making evidence of two headers", accused).await
-    }
-
-    async fn submit(&mut self, conflict: &Conflict, messages: Vec<Message>, update: Option<Height>) {
-        let (here, there) = ends(&self.context.path, self.host);
-        let [first, second] = &conflict.headers;
-        let message = format!(
-            "{} certified two blocks: {} at height {} ({}) and {} at height {} ({}); client {} on {} is shown both",
-            there.chain,
-            first.hash,
-            first.height,
-            first.origin,
-            second.hash,
-            second.height,
-            second.origin,
-            here.client,
-            here.chain,
-        );
-        match codec::encode(&messages) {
-            Ok(messages) => {
-                // A path that is gone has stopped; then this task is about to stop too.
-                let _ = self.machine.send(Event::Misbehaviour { host: self.host, messages, update }).await;
-            }
-            Err(error) => tracing::error!(path = %self.context.path.id, %error, "evidence cannot be encoded"),
-        }
-        self.alert("misbehaviour", message);
     }
 
     /// Finds out by what the client was frozen, whoever did it.
@@ -371,11 +195,12 @@ impl Watcher {
         }
         let (here, there) = ends(&self.context.path, self.host);
         let asked = here.reader.accepted_misbehaviour(&here.client);
-        let Some(found) = self.call("looking for the evidence", asked).await else { return };
+        let Ok(found) = self.call("looking for the evidence", asked).await else { return };
         let Some(Submitted { transaction, submitter, messages }) = found.value else { return };
         let read = |evidence: &Vec<u8>| there.prover.headers_of_evidence(evidence).ok();
         let headers = messages.iter().find_map(read).map(Vec::from).unwrap_or_default();
         let blocks = headers.into_iter().map(|header| (header.height, header.hash)).collect();
+        let submitter = conflict::printable(&submitter);
         let by = FrozenBy { transaction: transaction.to_string(), submitter, height: found.height, blocks };
         let message = conflict::why_stopped(&self.context.path, self.host, Some(&by));
         self.context.shared.frozen(&self.context.path.id, self.host, Some(by));
@@ -398,42 +223,11 @@ impl Watcher {
         self.alert("expiry", message);
     }
 
-    /// Writes what is not written yet, and shows what is kept.
-    async fn save(&mut self) {
-        let unsaved = self.kept.values().filter(|kept| !kept.stored);
-        let path = self.context.path.id.clone();
-        let write = |kept: &Kept| Write::Conflict { path: path.clone(), conflict: kept.conflict.clone() };
-        let mut writes: Vec<(UnixMillis, Write)> = unsaved.map(|kept| (kept.conflict.seen, write(kept))).collect();
-        if !writes.is_empty() {
-            // In the order of time, so that the store makes room for the same ones.
-            writes.sort_by_key(|(seen, _)| *seen);
-            let writes: Vec<Write> = writes.into_iter().map(|(_, write)| write).collect();
-            match self.store(&writes).await {
-                Ok(()) => self.kept.values_mut().for_each(|kept| kept.stored = true),
-                Err(error) => {
-                    tracing::error!(%path, error = %with_causes(&error), "headers that conflict cannot be kept");
-                }
-            }
-        }
-        self.show();
-    }
-
-    async fn store(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let store = &self.context.store;
-        let lease = lease_name(&self.context.path, self.host);
-        let fence = store.lease(&lease, &self.owner, self.now(), LEASE_MILLIS).await?.fence;
-        store.apply(&Guard { lease, fence }, writes).await
-    }
-
-    fn show(&self) {
-        let conflicts = self.kept.values().map(|kept| kept.conflict.clone()).collect();
-        self.context.shared.conflicts(&self.context.path.id, self.host, conflicts);
-    }
-
     /// Tells the operator, but not all the time of the same thing.
     fn alert(&mut self, about: &str, message: String) {
         let (path, now) = (self.context.path.id.clone(), self.now());
-        self.told.retain(|_, at| now.millis_since(*at) < TELL_AGAIN_MILLIS);
+        // What was told by a clock that was ahead is told anew.
+        self.told.retain(|_, at| *at <= now && now.millis_since(*at) < TELL_AGAIN_MILLIS);
         if self.told.contains_key(about) {
             tracing::debug!(%path, message, "alert, told before");
             return;
@@ -445,19 +239,20 @@ impl Watcher {
 
     /// One call of an adapter, in time. What fails is asked again in the next round: whether a chain can be reached is told by
     /// those tasks that need it.
-    async fn call<T>(&self, operation: &str, call: impl Future<Output = Result<T, AdapterError>>) -> Option<T> {
-        let path = &self.context.path.id;
-        match tokio::time::timeout(self.context.call_timeout, call).await {
-            Ok(Ok(value)) => Some(value),
-            Ok(Err(error)) => {
-                tracing::debug!(%path, host = %self.host, operation, error = %with_causes(&error), "could not be done");
-                None
-            }
-            Err(_) => {
-                tracing::debug!(%path, host = %self.host, operation, "no answer in time");
-                None
-            }
+    async fn call<T>(
+        &self,
+        operation: &str,
+        call: impl Future<Output = Result<T, AdapterError>>,
+    ) -> Result<T, Unanswered> {
+        let answer = match tokio::time::timeout(self.context.call_timeout, call).await {
+            Ok(answer) => answer.map_err(Unanswered::Failed),
+            Err(_) => Err(Unanswered::Late),
+        };
+        if let Err(error) = &answer {
+            let path = &self.context.path.id;
+            tracing::debug!(%path, host = %self.host, operation, error = %with_causes(error), "could not be done");
         }
+        answer
     }
 
     fn now(&self) -> UnixMillis {

@@ -259,6 +259,13 @@ impl Named {
                 "the relayer has left {open} transactions of the same account on {host_chain} under way; start it: it submits \
                  what it keeps by itself"
             ))),
+            Ok(ShownByHand::NumberTaken { expected, found }) => Err(CliError::No(format!(
+                "nothing was sent to {host_chain}: expected the account's transaction {expected} to be the next one, found \
+                 {found}; a node is behind, or another program sends from this account at this moment: try again"
+            ))),
+            Ok(ShownByHand::Replaced { transaction }) => Err(CliError::No(format!(
+                "another transaction of the same account on {host_chain} took the place of {transaction}: try again"
+            ))),
             Ok(_) => Err(CliError::No("nothing is known of what became of it".to_owned())),
             Err(ByHandError::Store(error)) => Err(error.into()),
             Err(ByHandError::Chain(source)) => Err(CliError::Chain { chain: self.chain.clone(), source }),

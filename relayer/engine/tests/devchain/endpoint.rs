@@ -15,17 +15,28 @@ pub(crate) struct Endpoint {
 
 struct Shared {
     rpc: Rpc,
+    /// Which of the chain's methods it answers.
+    handle: fn(&Rpc, &[u8]) -> Reply,
     /// What the blocks that it shows are, in place of the chain's.
     forgery: Mutex<Option<Forgery>>,
 }
 
 impl Endpoint {
-    /// An honest one.
+    /// An honest one, of the methods of Ethereum.
     pub(crate) async fn start(node: &NodeHandle) -> Self {
+        Self::answering(node, Rpc::handle).await
+    }
+
+    /// An honest one, of the methods of Tendermint.
+    pub(crate) async fn of_tendermint(node: &NodeHandle) -> Self {
+        Self::answering(node, Rpc::handle_tendermint).await
+    }
+
+    async fn answering(node: &NodeHandle, handle: fn(&Rpc, &[u8]) -> Reply) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let rpc = Rpc::new(Arc::clone(node.chain()), false, Vec::new());
-        let shared = Arc::new(Shared { rpc, forgery: Mutex::new(None) });
+        let shared = Arc::new(Shared { rpc, handle, forgery: Mutex::new(None) });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, shared, task }
@@ -49,7 +60,7 @@ impl Drop for Endpoint {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> impl IntoResponse {
-    let Reply::Answer { body: bytes, .. } = shared.rpc.handle(&body) else { panic!("it always answers") };
+    let Reply::Answer { body: bytes, .. } = (shared.handle)(&shared.rpc, &body) else { panic!("it always answers") };
     let forgery = shared.forgery.lock().unwrap().clone();
     let bytes = match forgery {
         None => bytes,
@@ -83,6 +94,7 @@ fn forge(chain: &Chain, forgery: &Forgery, request: &Value, answer: &mut Value) 
     let header = chain.forge(number, forgery).unwrap();
     let hash = block_hash(&header, &ExtraData::decode(&header.extra_data).unwrap());
     block["hash"] = format!("{hash:?}").into();
+    block["timestamp"] = format!("{:#x}", header.timestamp).into();
     block["receiptsRoot"] = format!("{:?}", header.receipts_root).into();
     block["extraData"] = header.extra_data.to_string().into();
 }

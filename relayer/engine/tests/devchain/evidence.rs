@@ -4,26 +4,31 @@ use crate::{
     Relayer, config,
     endpoint::Endpoint,
     issue,
-    link::{Side, key, linked, node, now, path_end},
-    lock, path_id, start_with,
+    link::{Side, linked, node, now, path_end},
+    lock, misled,
+    nodes::Forgetful,
+    path_id, start_with,
 };
-use adapter::{AdapterError, ChainReader as _, ChainWriter as _, Message, Outcome, Prover as _, TrustedState};
+use adapter::{AdapterError, ChainHeader, ChainReader as _, Prover, ServedHeader};
 use adapter_devchain::{Fault, FaultRule, Forgery, NodeHandle};
-use adapter_evm::{ClientParams, EndpointConfig, EvmChain, EvmConfig};
+use adapter_evm::{EndpointConfig, EvmChain, EvmConfig};
 use light_client::Status;
-use relayer_core::{End, PacketState, PathId, Waiting};
+use relayer_core::{Conflict, ConflictingHeader, End, PacketState, PathId, Waiting, Write};
 use relayer_engine::{
     ByHandError, Clock as _, ConflictStatus, EngineConfig, PathHandles, PathStatus, ShownByHand, SystemClock,
     submit_by_hand,
 };
-use relayer_store::{PacketQuery, SqliteStore, Store as _};
-use std::time::Duration;
+use relayer_store::{Guard, PacketQuery, SqliteStore, Store as _};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tempfile::TempDir;
 
 const PATIENCE_MILLIS: u64 = 60_000;
 
 /// Looks until it is so.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let started = SystemClock.now();
     loop {
         if let Some(found) = look().await {
@@ -44,12 +49,12 @@ async fn with_a_second_endpoint(b: &mut Side) -> Endpoint {
     endpoint
 }
 
-fn path(relayer: &Relayer, id: &PathId) -> PathStatus {
+pub(crate) fn path(relayer: &Relayer, id: &PathId) -> PathStatus {
     relayer.handle.status().paths.into_iter().find(|path| path.id == *id).unwrap()
 }
 
 /// The client on `a`, which follows `b`.
-async fn status_on_a(sides: &[Side; 2]) -> Status {
+pub(crate) async fn status_on_a(sides: &[Side; 2]) -> Status {
     let [a, _] = sides;
     a.chain.reader().unwrap().client(&a.client).await.unwrap().value.unwrap().status
 }
@@ -64,7 +69,7 @@ async fn settled_on(relayer: &Relayer, id: &PathId, count: usize) {
     .await;
 }
 
-async fn pair(a: u64, b: u64) -> ([Side; 2], Endpoint) {
+pub(crate) async fn pair(a: u64, b: u64) -> ([Side; 2], Endpoint) {
     let nodes: [NodeHandle; 2] = [node(a).await, node(b).await];
     let [first, second] = nodes;
     let mut sides = linked(first, second).await;
@@ -194,64 +199,73 @@ async fn a_block_that_nobody_certified_is_kept_and_stops_nothing() {
     relayer.handle.stop().await;
 }
 
-/// The validators certify a second block and show it to the client behind everybody's back.
+/// Two blocks of one height, each certified; nobody answers at first when evidence is to be made of them.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_was_misled_is_found_out_and_frozen() {
+async fn silence_is_no_verdict_on_two_headers() {
+    const HEIGHTS: u64 = 4;
+    const SILENT: usize = 2 * HEIGHTS as usize;
     let folder = TempDir::new().unwrap();
-    let (sides, endpoint) = pair(92_121, 92_122).await;
-    let [a, b] = &sides;
-    // The state root is the true one, so that everything is as it should be but the block.
-    endpoint.forge(Some(Forgery { receipts_root: Some([9; 32].into()), ..Forgery::default() }));
-    let only = EvmConfig { endpoints: vec![EndpointConfig::new(&endpoint.url)], ..b.chain.config().clone() };
-    let accomplice = EvmChain::connect(only).await.unwrap();
-    let hosted = a.chain.reader().unwrap().client(&a.client).await.unwrap().value.unwrap();
-    let trusted = TrustedState { height: hosted.latest_height, client: hosted.client, consensus: hosted.consensus };
-    let head = accomplice.reader().unwrap().head().await.unwrap();
-    let prover = accomplice.prover(ClientParams::default()).unwrap();
-    let now_is = light_client::Timestamp::from_unix_seconds(now());
-    let updates = prover.updates(&trusted, head.height, now_is).await.unwrap();
-    let messages: Vec<Message> = updates
-        .into_iter()
-        .map(|update| Message::UpdateClient { client: a.client.clone(), update: update.update })
-        .collect();
-    let stranger = a.chain.writer(key(a.chain.config().chain_id, 2)).unwrap();
-    let nonce = stranger.nonces().await.unwrap().next_final;
-    let signed = stranger.sign(&messages, nonce).await.unwrap();
-    stranger.broadcast(&signed).await.unwrap();
-    until("the client is misled", async || match stranger.outcome(signed.hash).await.unwrap() {
-        Outcome::Included { success, .. } => {
-            assert!(success);
-            Some(())
-        }
-        _ => None,
-    })
-    .await;
-    // Nobody serves that block any more: only the client's own state shows it.
-    endpoint.forge(None);
-    let relayer = start_with(config(&sides), folder.path()).await;
-    let by = until("it is found out", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
-    assert_eq!(status_on_a(&sides).await, Status::Frozen);
-    assert!(by.blocks.iter().all(|(height, _)| *height == head.height), "{by:?}");
-    assert!(by.blocks.iter().any(|(_, hash)| *hash == head.hash), "{by:?}");
-    let kept = relayer.store.conflicts(&path_id()).await.unwrap();
-    let told = format!("by {} in {}", stranger.signer(), signed.hash);
-    assert!(kept.iter().any(|one| one.headers.iter().any(|header| header.origin.contains(&told))), "{kept:?}");
+    let (sides, endpoint) = pair(92_141, 92_142).await;
+    let [_, b] = &sides;
+    let prover = Arc::new(Forgetful::new(Arc::clone(&b.end.prover)));
+    prover.silent.store(SILENT, Ordering::SeqCst);
+    let mut config = config(&sides);
+    config.paths[0].b.prover = Arc::clone(&prover) as Arc<dyn Prover>;
+    // At a few heights and no more: no other pair comes after those for which nobody answers.
+    let first = b.node.chain().latest() + 3;
+    let last = first + HEIGHTS - 1;
+    let equivocate = FaultRule::always(Fault::Equivocate);
+    endpoint.set_faults(vec![FaultRule { from_height: first, to_height: Some(last), ..equivocate }]);
+    let relayer = start_with(config, folder.path()).await;
+    until("the client is frozen all the same", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
+    assert_eq!(prover.silent.load(Ordering::SeqCst), 0);
     relayer.handle.stop().await;
+}
+
+/// What another process handed over was handed over by a clock that was ahead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_ahead_does_not_hold_evidence_back() {
+    let folder = TempDir::new().unwrap();
+    let (sides, endpoint) = pair(92_151, 92_152).await;
+    let [first, second] = two_headers(&sides, &endpoint).await;
+    endpoint.set_faults(Vec::new());
+    let kept = |served: ServedHeader| {
+        let ChainHeader { height, hash, bytes } = served.header;
+        ConflictingHeader { height, hash, origin: served.endpoint, certified: served.certified, bytes }
+    };
+    let later = SystemClock.now().plus_millis(1 << 40);
+    let mut conflict = Conflict::new(End::A, [kept(first), kept(second)], later);
+    conflict.evidence = Some(vec![1]);
+    conflict.submitted = Some(later);
+    let store = SqliteStore::open(&folder.path().join("relayer.db"), "before").await.unwrap();
+    let fence = store.lease("before", "before", SystemClock.now(), 1_000).await.unwrap().fence;
+    let guard = Guard { lease: "before".to_owned(), fence };
+    store.apply(&guard, &[Write::Conflict { path: path_id(), conflict }]).await.unwrap();
+    store.close().await;
+    let relayer = start_with(config(&sides), folder.path()).await;
+    until("the client is frozen", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
+    relayer.handle.stop().await;
+}
+
+/// Two certified headers of one height, the second of which only this endpoint serves.
+async fn two_headers(sides: &[Side; 2], endpoint: &Endpoint) -> [ServedHeader; 2] {
+    let [_, b] = sides;
+    let head = b.chain.reader().unwrap().head().await.unwrap();
+    let trusted = misled::trusted_on_a(sides).await;
+    endpoint.set_faults(vec![FaultRule::always(Fault::Equivocate)]);
+    let now_is = light_client::Timestamp::from_unix_seconds(now());
+    let served = b.end.prover.served_headers(&trusted, head.height, now_is).await.unwrap();
+    let served: [ServedHeader; 2] = served.try_into().unwrap();
+    let [first, second] = &served;
+    assert!(first.certified && second.certified && first.header.hash != second.header.hash, "{served:?}");
+    served
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_shows_the_client_headers_obtained_elsewhere() {
     let folder = TempDir::new().unwrap();
     let (sides, endpoint) = pair(92_131, 92_132).await;
-    let [a, b] = &sides;
-    let head = b.chain.reader().unwrap().head().await.unwrap();
-    let hosted = a.chain.reader().unwrap().client(&a.client).await.unwrap().value.unwrap();
-    let trusted = TrustedState { height: hosted.latest_height, client: hosted.client, consensus: hosted.consensus };
-    endpoint.set_faults(vec![FaultRule::always(Fault::Equivocate)]);
-    let now_is = light_client::Timestamp::from_unix_seconds(now());
-    let served = b.end.prover.served_headers(&trusted, head.height, now_is).await.unwrap();
-    let [first, second] = served.as_slice() else { panic!("{served:?}") };
-    assert!(first.certified && second.certified && first.header.hash != second.header.hash, "{served:?}");
+    let [first, second] = two_headers(&sides, &endpoint).await;
 
     let store = SqliteStore::open(&folder.path().join("relayer.db"), "a person").await.unwrap();
     let path = &config(&sides).paths[0];

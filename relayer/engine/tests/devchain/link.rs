@@ -38,13 +38,14 @@ pub(crate) struct Side {
     pub(crate) end: PathEnd,
 }
 
-struct Base {
-    node: NodeHandle,
-    chain: EvmChain,
-    governance: Governance,
+/// A chain with a Router, linked to nothing yet.
+pub(crate) struct Base {
+    pub(crate) node: NodeHandle,
+    pub(crate) chain: EvmChain,
+    pub(crate) governance: Governance,
     router: adapter_evm::Address,
-    owner: EvmAccount,
-    prover: QbftProver,
+    pub(crate) owner: EvmAccount,
+    pub(crate) prover: QbftProver,
 }
 
 /// An account that the chain gave money to: number 0 is its owner's, 1 the relayer's.
@@ -77,7 +78,7 @@ pub(crate) fn free_of_charge(chain_id: u64, url: &str) -> EvmConfig {
     config
 }
 
-async fn base(node: NodeHandle) -> Base {
+pub(crate) async fn base(node: NodeHandle) -> Base {
     let config = free_of_charge(node.chain().config().chain_id, &node.url);
     let bare = EvmChain::connect(config.clone()).await.unwrap();
     let owner = bare.account(key(config.chain_id, 0));

@@ -5,7 +5,9 @@
 mod endpoint;
 mod evidence;
 mod link;
+mod misled;
 mod nodes;
+mod tendermint;
 mod trust;
 
 use adapter::ChainReader as _;

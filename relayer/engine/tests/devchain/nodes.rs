@@ -1,18 +1,22 @@
 //! Nodes that do not do as they should: some tell of what never happened, some send nothing on.
 
 use adapter::{
-    AdapterError, At, ChainReader, ChainWriter, FeeBid, FeeBump, Head, HostedClient, Message, Nonces, Outcome,
-    PacketEvent, SignedTransaction, Submitted, TransactionHash,
+    AdapterError, At, Bootstrap, ChainHeader, ChainReader, ChainWriter, FeeBid, FeeBump, Head, HostedClient, Message,
+    Nonces, Outcome, PacketEvent, Plan, Prover, ServedHeader, SignedTransaction, StoredStates, Submitted,
+    TransactionHash, TrustedState, VerifiedProof, VerifiedUpdate,
 };
 use async_trait::async_trait;
-use light_client::{ChainId, ClientId, CommitmentHash, Height, Packet, Sequence, StorePath};
+use light_client::{
+    ChainId, Claim, ClientId, ClientType, CommitmentHash, ErasedLightClient, Height, MerklePath, Packet, Sequence,
+    StorePath, Timestamp,
+};
 use relayer_core::SignerId;
 use relayer_store::{SqliteStore, Store as _};
 use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -185,5 +189,131 @@ impl ChainWriter for Witness {
 
     async fn outcome(&self, hash: TransactionHash) -> Result<Outcome, AdapterError> {
         self.inner.outcome(hash).await
+    }
+}
+
+/// Nodes that are silent at times, and have thrown old heights away.
+pub(crate) struct Forgetful {
+    pub(crate) inner: Arc<dyn Prover>,
+    /// So many more questions about evidence get no answer.
+    pub(crate) silent: AtomicUsize,
+    /// Nothing below this height is there any more.
+    pub(crate) first_kept: AtomicU64,
+}
+
+impl Forgetful {
+    pub(crate) fn new(inner: Arc<dyn Prover>) -> Self {
+        Self { inner, silent: AtomicUsize::new(0), first_kept: AtomicU64::new(0) }
+    }
+
+    fn check(&self, operation: &'static str, height: Height) -> Result<(), AdapterError> {
+        let lowest = self.first_kept.load(Ordering::SeqCst);
+        if height.number() >= lowest {
+            return Ok(());
+        }
+        let reason = format!("height {height} is pruned, the lowest is {lowest}");
+        Err(AdapterError::Refused { operation, reason })
+    }
+}
+
+#[async_trait]
+impl Prover for Forgetful {
+    fn client_type(&self) -> &ClientType {
+        self.inner.client_type()
+    }
+
+    fn light_client(&self) -> &dyn ErasedLightClient {
+        self.inner.light_client()
+    }
+
+    async fn bootstrap(&self, height: Option<Height>) -> Result<Bootstrap, AdapterError> {
+        self.inner.bootstrap(height).await
+    }
+
+    async fn updates(
+        &self,
+        trusted: &TrustedState,
+        target: Height,
+        now: Timestamp,
+    ) -> Result<Vec<VerifiedUpdate>, AdapterError> {
+        self.check("update", target)?;
+        self.inner.updates(trusted, target, now).await
+    }
+
+    fn provable_from(&self, block: Height) -> Height {
+        self.inner.provable_from(block)
+    }
+
+    fn stored_number(&self, number: u64) -> Vec<u8> {
+        self.inner.stored_number(number)
+    }
+
+    async fn plan(&self, claims: &[Claim], since: Height) -> Result<Plan, AdapterError> {
+        self.inner.plan(claims, since).await
+    }
+
+    fn sort_key(&self, path: &MerklePath) -> Vec<u8> {
+        self.inner.sort_key(path)
+    }
+
+    async fn prove(&self, trusted: &TrustedState, claims: &[Claim]) -> Result<VerifiedProof, AdapterError> {
+        self.inner.prove(trusted, claims).await
+    }
+
+    async fn decide(&self, trusted: &TrustedState, claims: &[Claim]) -> Result<Vec<bool>, AdapterError> {
+        self.inner.decide(trusted, claims).await
+    }
+
+    async fn served_headers(
+        &self,
+        trusted: &TrustedState,
+        height: Height,
+        now: Timestamp,
+    ) -> Result<Vec<ServedHeader>, AdapterError> {
+        self.check("header", height)?;
+        self.inner.served_headers(trusted, height, now).await
+    }
+
+    fn trusted_at(&self, stored: &StoredStates, height: Height) -> Result<TrustedState, AdapterError> {
+        self.inner.trusted_at(stored, height)
+    }
+
+    async fn verify_told(
+        &self,
+        trusted: &TrustedState,
+        update: &[u8],
+        now: Timestamp,
+    ) -> Result<TrustedState, AdapterError> {
+        self.inner.verify_told(trusted, update, now).await
+    }
+
+    fn header_of_update(&self, update: &[u8]) -> Result<ChainHeader, AdapterError> {
+        self.inner.header_of_update(update)
+    }
+
+    fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError> {
+        self.inner.headers_of_evidence(evidence)
+    }
+
+    fn merged(&self, header: ChainHeader, other: &ChainHeader) -> ChainHeader {
+        self.inner.merged(header, other)
+    }
+
+    fn header(&self, bytes: &[u8]) -> Result<ChainHeader, AdapterError> {
+        self.inner.header(bytes)
+    }
+
+    async fn evidence(
+        &self,
+        stored: &StoredStates,
+        headers: [&[u8]; 2],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, AdapterError> {
+        let is_silent = |left: usize| left.checked_sub(1);
+        if self.silent.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_silent).is_ok() {
+            let source = std::io::Error::from(std::io::ErrorKind::ConnectionReset).into();
+            return Err(AdapterError::Unavailable { endpoint: "a node".to_owned(), operation: "proof", source });
+        }
+        self.inner.evidence(stored, headers, now).await
     }
 }
