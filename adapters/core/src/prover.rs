@@ -62,7 +62,8 @@ pub struct ChainHeader {
     pub height: Height,
     /// The hash of its block. Headers are of one block when this is the same, whoever's signatures are beside them.
     pub hash: BlockHash,
-    /// The header and its signatures, in the encoding in which evidence of this client's kind holds one.
+    /// The header and its signatures, in the encoding in which evidence of this client's kind holds one; and behind it, where
+    /// that is known, what else such evidence takes about this header.
     pub bytes: Vec<u8>,
 }
 
@@ -93,8 +94,10 @@ pub trait Prover: Send + Sync {
     /// A first trusted state at `height`, or at the latest final one.
     async fn bootstrap(&self, height: Option<Height>) -> Result<Bootstrap, AdapterError>;
 
-    /// The updates that lead from `trusted` to exactly `target`, in order; several when one does not reach. Empty when
-    /// `target` is `trusted.height`.
+    /// The updates that lead from `trusted` towards `target`, in order; several when one does not reach. The last one leads to
+    /// exactly `target`, unless that is farther than one call goes ([`crate::Stretch`]), or nodes were lost on the way: then
+    /// it leads as far as was verified, and the caller goes on from there. Empty when `target` is `trusted.height`, and
+    /// only then.
     ///
     /// # Errors
     /// [`crate::AdapterErrorKind::InsufficientTrust`] when no way was found.

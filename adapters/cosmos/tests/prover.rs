@@ -14,7 +14,13 @@ use light_client_tendermint::{
     ClientState, Commitments, ConsensusState, Evidence, KeyTypes, LightBlock, MembershipProof, TreeHash, Update, json,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 use support::fake::{Chain, Fake};
 
 const WALK: &str = include_str!("../../../light-clients/tendermint/vectors/captures/cometbft-038-walk.json");
@@ -108,6 +114,36 @@ async fn heights_that_trust_does_not_reach_are_reached_by_nearer_ones() {
         let error = prover.updates(&start, Height::new(chain.latest + 1), now).await.unwrap_err();
         assert!(matches!(error, AdapterError::Behind { .. }), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_way_on_which_nodes_are_lost_is_gone_on_from_where_it_ended() {
+    let chain = Arc::new(walk(WALK));
+    let fake = Fake::of(&chain).await;
+    let (_, prover) = prover("lighter-1", &[&fake], ibc(), Host::Router).await;
+    let start = trusted(&prover, &chain.blocks[&3]);
+    let (now, target) = (after(&chain.blocks[&28]), Height::new(28));
+    let whole = prover.updates(&start, target, now).await.unwrap();
+    assert!(whole.len() > 1);
+    // The target is asked for again once the first update is made; from then on nobody answers for it.
+    let (honest, asked) = (Arc::clone(&chain), AtomicUsize::new(0));
+    fake.set(move |method, params| {
+        let is_target = method == "commit" && params["height"] == "28";
+        if is_target && asked.fetch_add(1, Ordering::Relaxed) > 0 {
+            return Err((-32603, "the store is busy".to_owned()));
+        }
+        honest.answer(method, params)
+    });
+    let part = prover.updates(&start, target, now).await.unwrap();
+    assert_eq!(part.len(), 1);
+    let on_the_way = replay(&prover, &start, &part, now);
+    // Where nothing was reached there is nothing to go on from.
+    let error = prover.updates(&on_the_way, target, now).await.unwrap_err();
+    assert_eq!(error.kind(), AdapterErrorKind::Transient, "{error}");
+    let honest = Arc::clone(&chain);
+    fake.set(move |method, params| honest.answer(method, params));
+    let rest = prover.updates(&on_the_way, target, now).await.unwrap();
+    assert_eq!(Some(&replay(&prover, &on_the_way, &rest, now)), whole.last().map(|update| &update.next));
 }
 
 #[tokio::test]

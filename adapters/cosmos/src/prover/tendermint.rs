@@ -19,8 +19,8 @@ use crate::{
     rpc::{Node, Query},
 };
 use adapter::{
-    AdapterError, AdapterErrorKind, Bootstrap, ChainHeader, Plan, Prover, ServedHeader, StoredStates, TrustedState,
-    VerifiedProof, VerifiedUpdate,
+    AdapterError, AdapterErrorKind, Bootstrap, ChainHeader, Plan, Prover, ServedHeader, StoredStates, Stretch,
+    TrustedState, VerifiedProof, VerifiedUpdate,
 };
 use async_trait::async_trait;
 use light_client::{
@@ -33,12 +33,13 @@ use light_client_tendermint::{
     Parameters, PublicKey, RecordedVote, SetHash, StoreTree, Tendermint, TreeHash, TrustedHeader, Validator,
     ValidatorSet, Vote, revision_of, sign_bytes,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-/// The most updates from a trusted state to a target.
-const MAX_UPDATES: usize = 256;
-/// The most heights that are tried in between.
-const MAX_PROBES: usize = 4 * MAX_UPDATES;
+/// The most heights that are tried in one search for a way.
+const MAX_PROBES: usize = 1_024;
 /// The first height whose consensus state shows something: the state before the first block is no block's.
 const FIRST_PROVABLE: u64 = 2;
 
@@ -49,6 +50,9 @@ pub struct TendermintProver {
     pub(super) host: Host,
     client_type: ClientType,
     pub(super) client: Erased<Tendermint>,
+    /// How far the next update is tried to reach where one does not reach the whole way: what was found out before is not
+    /// found out again, also by who was not waited for.
+    reach: AtomicU64,
 }
 
 /// A state in its own types.
@@ -72,7 +76,8 @@ impl TendermintProver {
         };
         let client_type =
             name.parse().map_err(|e: light_client::IdError| config("consensus", "a client type", e.to_string()))?;
-        let prover = Self { rpc, params, host, client_type, client: Erased(Tendermint) };
+        let reach = AtomicU64::new(u64::MAX);
+        let prover = Self { rpc, params, host, client_type, client: Erased(Tendermint), reach };
         // Only what no configuration bounds can be wrong with them.
         let nothing =
             ConsensusState { root: [0; 32].into(), time: Timestamp::default(), next_set_hash: SetHash::new([0; 32]) };
@@ -281,6 +286,7 @@ impl Prover for TendermintProver {
         target: Height,
         now: Timestamp,
     ) -> Result<Vec<VerifiedUpdate>, AdapterError> {
+        let stretch = Stretch::begin();
         let mut state = decoded(trusted)?;
         let (start, target) = (state.height.number(), target.number());
         if target < start {
@@ -289,34 +295,37 @@ impl Prover for TendermintProver {
         let mut updates = Vec::new();
         let mut goal = target;
         for _ in 0..MAX_PROBES {
-            if state.height.number() == target || updates.len() >= MAX_UPDATES {
-                break;
+            let latest = state.height.number();
+            if latest == target || stretch.is_over(updates.len()) {
+                return Ok(updates);
             }
             let (from, to) = (&state, goal);
             let step = self.rpc.attempt(|node| async move { self.update(&node, from, to, now).await });
             match step.await {
                 Ok((update, next)) => {
                     updates.push(update);
+                    self.reach.store(goal.saturating_sub(latest).saturating_mul(2), Ordering::Relaxed);
                     state = next;
                     goal = target;
                 }
                 Err(error) if error.kind() == AdapterErrorKind::InsufficientTrust => {
-                    goal = nearer(state.height.number(), goal).ok_or(error)?;
+                    let reach = self.reach.load(Ordering::Relaxed);
+                    let nearer = nearer(latest, goal).ok_or(error)?;
+                    goal = nearer.min(latest.saturating_add(reach.max(1)));
+                    self.reach.store(goal.saturating_sub(latest), Ordering::Relaxed);
+                }
+                Err(error) if error.kind() == AdapterErrorKind::Transient && !updates.is_empty() => {
+                    tracing::debug!(%error, height = %state.height, target, "the way is gone on later");
+                    return Ok(updates);
                 }
                 Err(error) => return Err(error),
             }
         }
-        if state.height.number() == target {
+        if !updates.is_empty() {
             return Ok(updates);
         }
-        Err(AdapterError::Refused {
-            operation: "update",
-            reason: format!(
-                "expected a way from height {start} to {target} in {MAX_UPDATES} updates, found one to {} only: ask for a \
-                 nearer height first",
-                state.height
-            ),
-        })
+        let reason = format!("expected a way from height {start} to {target} in {MAX_PROBES} tries, found none");
+        Err(AdapterError::Refused { operation: "update", reason })
     }
 
     /// The next height: a header commits to the state before its own block.
