@@ -6,7 +6,7 @@ mod support;
 use adapter::{AdapterErrorKind, ChainReader as _, PacketEvent};
 use adapter_devchain::Fork;
 use adapter_evm::{EndpointConfig, EvmChain, EvmConfig};
-use light_client::{Height, Sequence};
+use light_client::{Height, Sequence, Status};
 use serde_json::json;
 use std::collections::BTreeSet;
 use support::{
@@ -124,4 +124,39 @@ async fn a_liar_in_front_is_not_asked_each_time() {
         numbers.insert(reader.next_sequence_send(&a.client).await.unwrap().value);
     }
     assert!(versions.contains("wr-1") && numbers.contains(&2), "{versions:?} {numbers:?}");
+}
+
+/// `status()` of a client's contract.
+const STATUS: &str = "0x200d2ed2";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_alone_freezes_no_client() {
+    let (a, _b) = linked(node(96_107, Fork::London).await, node(96_108, Fork::London).await).await;
+    // As the contract answers when misbehaviour was shown to it.
+    let frozen = || {
+        Act::change(|method, params, answer| {
+            let asked = params[0]["data"].as_str().or(params[0]["input"].as_str());
+            if let (true, Some(found)) = (method == "eth_call" && asked == Some(STATUS), answer["result"].as_str()) {
+                answer["result"] = format!("0x{:0>64}{}", 2, &found[66..]).into();
+            }
+        })
+    };
+    let (liar, other) = (Liar::start(&a.node, frozen()).await, Liar::start(&a.node, Act::honest()).await);
+    let endpoints = [&liar.url, &other.url].map(|url| EndpointConfig::new(url)).to_vec();
+    let chain = EvmChain::connect(EvmConfig { endpoints, ..a.chain.config().clone() }).await.unwrap();
+    let reader = chain.reader().unwrap();
+    let status = async || reader.client(&a.client).await.unwrap().value.unwrap().status;
+    let before = liar.requests();
+    for _ in 0..8 {
+        assert_eq!(status().await, Status::Active);
+    }
+    assert!(liar.requests() > before, "it was asked as well");
+    // What all say is so.
+    other.set(frozen());
+    for _ in 0..4 {
+        assert_eq!(status().await, Status::Frozen);
+    }
+    let alone = EvmConfig { endpoints: vec![EndpointConfig::new(&liar.url)], ..a.chain.config().clone() };
+    let alone = EvmChain::connect(alone).await.unwrap().reader().unwrap();
+    assert_eq!(alone.client(&a.client).await.unwrap().value.unwrap().status, Status::Frozen);
 }
