@@ -288,6 +288,36 @@ fn answers_have_the_form_of_cometbft() {
 }
 
 #[test]
+fn blocks_are_found_by_their_heights() {
+    let (chain, rpc) = with(bsn(KeyType::Ed25519));
+    for _ in 0..12 {
+        chain.seal_block(NOW).expect("sealed");
+    }
+    let search = |params: Value| {
+        let found = ask(&rpc, "block_search", params);
+        let height = |block: &Value| block["block"]["header"]["height"].as_str().expect("a height").to_owned();
+        let heights: Vec<String> = found["blocks"].as_array().expect("a list").iter().map(height).collect();
+        (heights.join(" "), found["total_count"].as_str().expect("a number").to_owned())
+    };
+    let expect = |heights: &str, total: &str| (heights.to_owned(), total.to_owned());
+    let query = "block.height >= 3 AND block.height <= 7";
+    assert_eq!(search(json!({"query": query, "order_by": "asc"})), expect("3 4 5 6 7", "5"));
+    assert_eq!(search(json!({"query": query})), expect("7 6 5 4 3", "5"));
+    let second = json!({"query": query, "page": "2", "per_page": "2", "order_by": "asc"});
+    assert_eq!(search(second), expect("5 6", "5"));
+    assert_eq!(search(json!({"query": "send_packet.packet_sequence='1'"})), expect("", "0"));
+    let found = ask(&rpc, "block_search", json!(["block.height = 4", "1", "1", "asc"]));
+    assert_eq!(found["blocks"][0], ask(&rpc, "block", json!({"height": "4"})));
+    for (params, text) in [
+        (json!({"query": query, "page": "2"}), "page should be within [1, 1] range, given 2"),
+        (json!({"query": query, "order_by": "up"}), "expected order_by to be either `asc` or `desc` or empty"),
+        (json!({"query": "block.height"}), "got invalid query: \"block.height\" is no condition"),
+    ] {
+        assert_eq!(refusal(&rpc, "block_search", params.clone()), text, "{params}");
+    }
+}
+
+#[test]
 fn large_sets_come_in_pages() {
     let settings = TendermintConfig::new("bsn-dev-1", KeyType::Ed25519);
     let (chain, rpc) = with(ChainConfig { validators: 130, candidates: 0, ..bsn_with(settings) });

@@ -6,6 +6,7 @@ mod eth;
 mod lab;
 mod logs;
 mod params;
+mod search;
 mod shape;
 mod tendermint;
 

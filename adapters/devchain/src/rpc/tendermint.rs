@@ -15,10 +15,10 @@ use crate::consensus::tendermint::{Certified, Sealed};
 use crate::consensus::{Consensus, Seal};
 use crate::index::{Block, read};
 use crate::rpc::error::RpcError;
-use crate::rpc::{Request, pick};
+use crate::rpc::{Request, pick, search};
 use crate::store::EVM_STORE;
 
-/// Most validators on one page.
+/// Most validators or blocks on one page.
 pub const MAX_PER_PAGE: u64 = 100;
 
 /// Longest key of a query, bytes.
@@ -34,10 +34,11 @@ const UNKNOWN_REQUEST: u32 = 6;
 const INVALID_REQUEST: u32 = 18;
 
 /// The methods, each with the names of its parameters in their order.
-const METHODS: [(&str, &[&str]); 8] = [
+const METHODS: [(&str, &[&str]); 9] = [
     ("abci_info", &[]),
     ("abci_query", &["path", "data", "height", "prove"]),
     ("block", &["height"]),
+    ("block_search", &["query", "page", "per_page", "order_by"]),
     ("commit", &["height"]),
     ("header", &["height"]),
     ("health", &[]),
@@ -105,6 +106,22 @@ impl Arguments {
         }
     }
 
+    /// What comes before the page asked for, and how much is on it, of so many in all.
+    fn page_of(&self, total: usize) -> Result<(usize, usize), RpcError> {
+        let per_page = match self.number("per_page")? {
+            Some(count) if count > 0 => count.unsigned_abs().min(MAX_PER_PAGE),
+            _ => DEFAULT_PER_PAGE,
+        };
+        let pages = (total as u64).div_ceil(per_page).max(1);
+        let page = self.number("page")?.unwrap_or(1);
+        let skipped = u64::try_from(page)
+            .ok()
+            .filter(|page| (1..=pages).contains(page))
+            .map(|page| (page - 1).saturating_mul(per_page))
+            .ok_or_else(|| RpcError::internal(format!("page should be within [1, {pages}] range, given {page}")))?;
+        Ok((skipped as usize, per_page as usize))
+    }
+
     /// Bytes in hexadecimal.
     fn bytes(&self, name: &str) -> Result<Vec<u8>, RpcError> {
         let text = self.text(name)?;
@@ -140,10 +157,9 @@ impl Request<'_> {
             }
             "block" => {
                 let (number, block, sealed) = self.found(arguments)?;
-                let parent = number.checked_sub(1).and_then(|parent| self.chain.block(parent));
-                let parent = parent.ok_or_else(|| RpcError::internal("no block before"))?;
-                Ok(self.shown_certified(&block, &sealed)?.block(&parent, &block))
+                self.shown_block(number, &block, &sealed)
             }
+            "block_search" => self.block_search(arguments),
             "validators" => self.validators(arguments),
             "abci_query" => self.abci_query(arguments),
             other => Err(RpcError::method_not_found(other)),
@@ -192,6 +208,30 @@ impl Request<'_> {
             return Ok(Cow::Owned(real.with_altered_vote(self.drawn.salt)));
         }
         Ok(Cow::Borrowed(real))
+    }
+
+    fn shown_block(&self, number: u64, block: &Block, sealed: &Sealed) -> Result<Value, RpcError> {
+        let parent = number.checked_sub(1).and_then(|parent| self.chain.block(parent));
+        let parent = parent.ok_or_else(|| RpcError::internal("no block before"))?;
+        Ok(self.shown_certified(block, sealed)?.block(&parent, block))
+    }
+
+    /// One page of the blocks that match, the latest first unless asked otherwise.
+    fn block_search(&self, arguments: &Arguments) -> Result<Value, RpcError> {
+        let mut heights = search::heights(arguments.text("query")?, self.latest())?;
+        match arguments.text("order_by")? {
+            "asc" => {}
+            "" | "desc" => heights.reverse(),
+            _ => return Err(RpcError::internal("expected order_by to be either `asc` or `desc` or empty")),
+        }
+        let (skipped, per_page) = arguments.page_of(heights.len())?;
+        let shown = heights.iter().skip(skipped).take(per_page).map(|number| {
+            let block = self.chain.block(*number).zip(self.sealed(*number));
+            let (block, sealed) = block.ok_or_else(|| RpcError::internal("no block yet"))?;
+            self.shown_block(*number, &block, &sealed)
+        });
+        let shown = shown.collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({"blocks": shown, "total_count": heights.len().to_string()}))
     }
 
     fn status(&self, head: &Sealed) -> Value {
@@ -250,19 +290,8 @@ impl Request<'_> {
             None => self.sealed(number - 1).ok_or_else(|| RpcError::internal("no block yet"))?.next.clone(),
         };
         let all = validators(&set);
-        let total = all.len() as u64;
-        let per_page = match arguments.number("per_page")? {
-            Some(count) if count > 0 => count.unsigned_abs().min(MAX_PER_PAGE),
-            _ => DEFAULT_PER_PAGE,
-        };
-        let pages = total.div_ceil(per_page).max(1);
-        let page = arguments.number("page")?.unwrap_or(1);
-        let skipped = u64::try_from(page)
-            .ok()
-            .filter(|page| (1..=pages).contains(page))
-            .map(|page| (page - 1).saturating_mul(per_page))
-            .ok_or_else(|| RpcError::internal(format!("page should be within [1, {pages}] range, given {page}")))?;
-        let (skipped, per_page) = (skipped as usize, per_page as usize);
+        let total = all.len();
+        let (skipped, per_page) = arguments.page_of(total)?;
         let shown: Vec<Value> = all.into_iter().skip(skipped).take(per_page).collect();
         Ok(json!({
             "block_height": number.to_string(),
