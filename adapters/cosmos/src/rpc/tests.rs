@@ -6,6 +6,7 @@ mod fake;
 use super::{Node, Query, TendermintRpc};
 use crate::{EndpointConfig, RpcError, TendermintConfig};
 use adapter::{AdapterError, AdapterErrorKind};
+use adapter_devchain::{ChainConfig, Consensus, KeyType, NodeConfig, Production};
 use fake::{Chain, Fake, Raw};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -337,6 +338,25 @@ async fn transactions_are_found_in_every_dialect() {
         assert_eq!(first.events[0].attributes[0], ("creator".to_owned(), "Cosmoshi Netowoko".to_owned()));
         assert_eq!(first.events[0].attributes[1], ("key".to_owned(), "async-key".to_owned()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_are_found_page_by_page() {
+    let settings = adapter_devchain::TendermintConfig::new("search-1", KeyType::Ed25519);
+    let chain = ChainConfig { consensus: Consensus::Tendermint(settings), ..ChainConfig::default() };
+    let config = NodeConfig { chain, production: Production::ByHand, ..NodeConfig::default() };
+    let chain = adapter_devchain::Node::start(config).await.unwrap();
+    for _ in 0..25 {
+        chain.step_block().unwrap();
+    }
+    let rpc = connect("search-1", &[chain.tendermint_url.as_deref().unwrap()]).await.unwrap();
+    let node = rpc.nodes().remove(0);
+    let found = node.blocks("block.height > 2 AND block.height <= 24").await.unwrap();
+    assert_eq!(found, (3..=24).collect::<Vec<u64>>());
+    assert_eq!(node.blocks("block.height = 7").await.unwrap(), [7]);
+    assert!(node.blocks("write_acknowledgement.packet_sequence='1'").await.unwrap().is_empty());
+    let refusal = node.blocks("no query").await.unwrap_err();
+    assert!(is(&refusal, |e| matches!(e, RpcError::Node { .. })), "{refusal:?}");
 }
 
 #[tokio::test]
