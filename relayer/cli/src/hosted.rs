@@ -52,7 +52,18 @@ impl Wanted<'_> {
         if let Err(Misfit { expected, found }) = rules.check(&client.client) {
             return differs("client's parameters", expected, format!("{found} {advice}"));
         }
-        let Some(evm) = self.connected.evm() else { return Ok(None) };
+        let trusted = TrustedState {
+            height: client.latest_height,
+            client: client.client.clone(),
+            consensus: client.consensus.clone(),
+        };
+        let evm = match self.connected {
+            Connected::Evm(evm, _) => evm,
+            // Not all that ibc-go stores of a client is in the client as it is read here: where it looks for an upgrade, for one.
+            Connected::Cosmos(cosmos) => {
+                return self.checked(cosmos.reader().client_difference(self.id, &trusted, None).await);
+            }
+        };
         let Some(found) = self.checked(self.checked(evm.reader())?.verifier(self.id).await)? else {
             return differs("client", self.id.to_string(), "none".to_owned());
         };
@@ -61,11 +72,6 @@ impl Wanted<'_> {
             return differs("client's contract", format!("{expected}, as noted when it was made"), found);
         }
         // What it answers about itself is worth what its code is.
-        let trusted = TrustedState {
-            height: client.latest_height,
-            client: client.client.clone(),
-            consensus: client.consensus.clone(),
-        };
         self.checked(evm.client_difference(&rules.client_type()?, found, &trusted).await)
     }
 

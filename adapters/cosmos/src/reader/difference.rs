@@ -13,14 +13,16 @@ use std::fmt::Debug;
 pub(super) struct Made {
     client: ProtoClientState,
     consensus: ProtoConsensusState,
+    /// Whether it is known which unbonding period was named.
+    has_unbonding_period: bool,
 }
 
 impl Made {
     /// # Errors
     /// [`AdapterError::Config`] when ibc-go has no such client.
-    pub(super) fn of(trusted: &TrustedState, unbonding_seconds: u64) -> Result<Self, AdapterError> {
-        let (client, consensus) = creation(trusted, unbonding_seconds)?;
-        Ok(Self { client, consensus })
+    pub(super) fn of(trusted: &TrustedState, unbonding_seconds: Option<u64>) -> Result<Self, AdapterError> {
+        let (client, consensus) = creation(trusted, unbonding_seconds.unwrap_or(u64::MAX >> 1))?;
+        Ok(Self { client, consensus, has_unbonding_period: unbonding_seconds.is_some() })
     }
 
     /// The height of its first state.
@@ -75,7 +77,10 @@ impl Made {
         part("client's chain id", chain_id, &found.chain_id)
             .or_else(|| part("client's trust level", trust_level, &found.trust_level))
             .or_else(|| part("client's trusting period", trusting_period, &found.trusting_period))
-            .or_else(|| part("client's unbonding period", unbonding_period, &found.unbonding_period))
+            .or_else(|| {
+                let difference = part("client's unbonding period", unbonding_period, &found.unbonding_period);
+                difference.filter(|_| self.has_unbonding_period)
+            })
             .or_else(|| part("client's max clock drift", max_clock_drift, &found.max_clock_drift))
             .or_else(|| part("client's proof specs", proof_specs, &found.proof_specs))
             .or_else(|| part("client's upgrade path", upgrade_path, &found.upgrade_path))
@@ -148,7 +153,7 @@ mod tests {
     type Change = fn(&mut ProtoClientState, &mut ProtoConsensusState);
 
     fn difference(change: Change) -> Option<&'static str> {
-        let made = Made::of(&trusted(), UNBONDING_SECONDS).unwrap();
+        let made = Made::of(&trusted(), Some(UNBONDING_SECONDS)).unwrap();
         let (mut client, mut consensus) = (made.client.clone(), made.consensus.clone());
         change(&mut client, &mut consensus);
         let client = any(CLIENT_STATE, client.encode_to_vec());
@@ -201,7 +206,7 @@ mod tests {
         assert_eq!(difference(|_, _| {}), None);
         let later = ProtoHeight { revision_number: 3, revision_height: 8 };
         let frozen = ProtoHeight { revision_number: 0, revision_height: 1 };
-        let made = Made::of(&trusted(), UNBONDING_SECONDS).unwrap();
+        let made = Made::of(&trusted(), Some(UNBONDING_SECONDS)).unwrap();
         assert_eq!(made.height(), Height::with_revision(3, 7));
         let mut client = made.client.clone();
         client.frozen_height = Some(frozen);
@@ -209,7 +214,13 @@ mod tests {
         assert_eq!(missing.unwrap().what, "client's first state");
         client.latest_height = Some(later);
         assert_eq!(made.difference("a node", &any(CLIENT_STATE, client.encode_to_vec()), &[]).unwrap(), None);
-        let other_kind = made.difference("a node", &any("/a.B", client.encode_to_vec()), &[]).unwrap_err();
+        // Nobody says which unbonding period was named.
+        client.unbonding_period = Some(Duration { seconds: 1_001, nanos: 0 });
+        let client = any(CLIENT_STATE, client.encode_to_vec());
+        assert!(made.difference("a node", &client, &[]).unwrap().is_some());
+        let made = Made::of(&trusted(), None).unwrap();
+        assert_eq!(made.difference("a node", &client, &[]).unwrap(), None);
+        let other_kind = made.difference("a node", &any("/a.B", Vec::new()), &[]).unwrap_err();
         assert!(matches!(other_kind, AdapterError::Config { .. }), "{other_kind}");
     }
 }

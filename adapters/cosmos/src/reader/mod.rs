@@ -93,7 +93,7 @@ impl CosmosReader {
         &self,
         id: &ClientId,
         trusted: &TrustedState,
-        unbonding_seconds: u64,
+        unbonding_seconds: Option<u64>,
     ) -> Result<Option<Difference>, AdapterError> {
         let made = &Made::of(trusted, unbonding_seconds)?;
         let at = made.height();

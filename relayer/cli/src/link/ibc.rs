@@ -12,11 +12,12 @@ use crate::{
     registry::{self, Connected, store_prefix},
     rules::ClientRules,
 };
-use adapter::{AdapterError, AdapterErrorKind, ChainReader as _, HostedClient};
+use adapter::{AdapterError, ChainReader as _, HostedClient, TrustedState};
 use adapter_cosmos::{CosmosAccount, CosmosReader};
 use adapter_evm::Difference;
 use alloy_primitives::B256;
-use light_client::{ClientId, Status};
+use light_client::{ClientId, Codec as _, ErasedError, Status};
+use light_client_tendermint::ClientState;
 use std::path::Path;
 
 /// One end: a chain, and the client on it that follows the other end.
@@ -57,8 +58,7 @@ impl IbcEnd {
         match self.reader.client(&self.client).await.map(|at| at.value) {
             Ok(Some(client)) => Ok(Hosted::Linked(Box::new(client))),
             Ok(None) => Ok(Hosted::None),
-            // It is there, and nobody has said what it is called at the other end.
-            Err(error) if error.kind() == AdapterErrorKind::Config => Ok(Hosted::Unlinked),
+            Err(AdapterError::CounterpartyUnknown { .. }) => Ok(Hosted::Unlinked),
             Err(error) => self.checked(Err(error)),
         }
     }
@@ -120,18 +120,20 @@ pub(crate) async fn run(
     Ok(LinkReport { linked: true, ends: [report(a, b), report(b, a)] })
 }
 
-/// Sees to it that a client of `followed` is on `host`, made by this account. What was made is in `record` also when an error
-/// follows.
+/// Sees to it that a client of `followed` is on `host`, made by this account, and is what was asked for. What was made is in
+/// `record` also when an error follows.
 async fn ensure(
     host: &mut IbcEnd,
     followed: &IbcEnd,
     record: &mut Option<ClientRecord>,
     confirm: Confirm<'_>,
 ) -> Result<(), CliError> {
-    if let Some(client) = record.as_ref().and_then(|known| known.made.client.clone()) {
+    if let Some(known) = record.as_ref()
+        && let Some(client) = known.made.client.clone()
+    {
         host.client = client;
         if !matches!(host.hosted().await?, Hosted::None) {
-            return Ok(());
+            return check_made(host, followed, known).await;
         }
         // What one node does not have may be there all the same: a second client would break a path that works.
         return Err(CliError::Deployment {
@@ -151,9 +153,7 @@ async fn ensure(
         let question = format!("what {} shall trust of {} was not confirmed", host.name, followed.name);
         return Err(CliError::No(format!("{question}; nothing was done (--yes confirms)")));
     }
-    // ibc-go asks for the unbonding period of the chain followed, and for no more of it than that it is the longer one.
-    let period = followed.config.consensus.trusting_period.as_secs();
-    let unbonding = period.saturating_add(period.div_ceil(2));
+    let unbonding = host.checked(unbonding_seconds(&bootstrap.trusted))?;
     let what = format!("{}: making the client of {}", host.name, followed.name);
     let (client, receipt) =
         host.checked(step(what, host.account.create_client(&bootstrap.trusted, unbonding)).await)?;
@@ -163,9 +163,37 @@ async fn ensure(
         height: receipt.height.number(),
         transaction: B256::from(receipt.hash.0),
     };
-    *record = Some(ClientRecord::new(made, &bootstrap));
     host.client = client;
-    Ok(())
+    check_made(host, followed, record.insert(ClientRecord::new(made, &bootstrap))).await
+}
+
+/// Reads back what the chain has stored as a client, and compares it with what it was asked to make and was noted.
+async fn check_made(host: &IbcEnd, followed: &IbcEnd, known: &ClientRecord) -> Result<(), CliError> {
+    let wrong = |what, expected: String, found: String| {
+        Err(CliError::Deployment { chain: host.name.clone(), what, expected, found })
+    };
+    let Some((trusted, _)) = known.trusted(&followed.config) else {
+        let found = "something else; delete the path's record under deployments/ to begin anew".to_owned();
+        return wrong("client's record", "the state that was confirmed".to_owned(), found);
+    };
+    let unbonding = host.checked(unbonding_seconds(&trusted))?;
+    let comparing = host.reader.client_difference(&host.client, &trusted, Some(unbonding));
+    match host.checked(comparing.await)? {
+        Some(Difference { what, expected, found }) => wrong(what, expected, found),
+        None => Ok(()),
+    }
+}
+
+/// What a client of this state is told of the unbonding period of the chain that it follows: ibc-go asks for no more than that
+/// it is longer than the trusting period.
+fn unbonding_seconds(trusted: &TrustedState) -> Result<u64, AdapterError> {
+    let client = ClientState::decode(&trusted.client).map_err(|error| AdapterError::Verification {
+        endpoint: "the trusted state".to_owned(),
+        operation: "client",
+        source: ErasedError::new(error),
+    })?;
+    let period = client.parameters().trusting_period_seconds;
+    Ok(period.saturating_add(period.div_ceil(2)))
 }
 
 /// Checks that the client is one of `followed`, for this path, and can be used.
