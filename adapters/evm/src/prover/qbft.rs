@@ -10,8 +10,8 @@ use crate::{
     rpc::{Endpoint, Request, RpcError, hex_data},
 };
 use adapter::{
-    AdapterError, AdapterErrorKind, Bootstrap, ChainHeader, Plan, Prover, ServedHeader, StoredStates, TrustedState,
-    VerifiedProof, VerifiedUpdate,
+    AdapterError, AdapterErrorKind, Bootstrap, ChainHeader, Plan, Prover, ServedHeader, StoredStates, Stretch,
+    TrustedState, VerifiedProof, VerifiedUpdate,
 };
 use alloy_primitives::{Address, keccak256};
 use async_trait::async_trait;
@@ -35,10 +35,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// The most updates from a trusted state to a target.
-const MAX_UPDATES: usize = 256;
-/// The most heights that are tried in between.
-const MAX_PROBES: usize = 4 * MAX_UPDATES;
+/// The most heights that are tried in one search for a way.
+const MAX_PROBES: usize = 1_024;
 /// How far beyond the next height one is looked for that more of the trusted set have sealed: which members' seals a
 /// block carries is chance.
 const MAX_LOOK_AHEAD: u64 = 16;
@@ -351,6 +349,7 @@ impl Prover for QbftProver {
         target: Height,
         now: Timestamp,
     ) -> Result<Vec<VerifiedUpdate>, AdapterError> {
+        let stretch = Stretch::begin();
         let mut state = decoded(trusted)?;
         if target < state.height {
             let error = Error::NotNewer { latest: state.height, found: target };
@@ -361,8 +360,8 @@ impl Prover for QbftProver {
         // Once the next height itself has failed: up to where heights beyond it are tried one by one.
         let mut ahead: Option<u64> = None;
         for _ in 0..MAX_PROBES {
-            if state.height == target || updates.len() >= MAX_UPDATES {
-                break;
+            if state.height == target || stretch.is_over(updates.len()) {
+                return Ok(updates);
             }
             let (from, to) = (&state, goal);
             let step = self.chain.pool.attempt(|endpoint| async move { self.update(&endpoint, from, to, now).await });
@@ -390,20 +389,19 @@ impl Prover for QbftProver {
                         }
                     };
                 }
+                Err(error) if error.kind() == AdapterErrorKind::Transient && !updates.is_empty() => {
+                    tracing::debug!(%error, height = %state.height, %target, "the way is gone on later");
+                    return Ok(updates);
+                }
                 Err(error) => return Err(error),
             }
         }
-        if state.height == target {
+        if !updates.is_empty() {
             return Ok(updates);
         }
-        Err(AdapterError::Refused {
-            operation: "update",
-            reason: format!(
-                "expected a way from height {} to {target} in {MAX_UPDATES} updates, found one to {} only: ask for a \
-                 nearer height first",
-                trusted.height, state.height
-            ),
-        })
+        let reason =
+            format!("expected a way from height {} to {target} in {MAX_PROBES} tries, found none", trusted.height);
+        Err(AdapterError::Refused { operation: "update", reason })
     }
 
     fn provable_from(&self, block: Height) -> Height {
@@ -523,6 +521,10 @@ impl Prover for QbftProver {
             self.header_of("evidence", evidence::joined(first, &first_proof))?,
             self.header_of("evidence", evidence::joined(second, &second_proof))?,
         ])
+    }
+
+    fn merged(&self, header: ChainHeader, other: &ChainHeader) -> ChainHeader {
+        self.merge(&header, other).unwrap_or(header)
     }
 
     fn header(&self, bytes: &[u8]) -> Result<ChainHeader, AdapterError> {
