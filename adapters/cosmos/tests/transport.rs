@@ -26,7 +26,7 @@ use light_client::{Height, Status, commitment_path, receipt_path, sha256};
 use prost_13::Message as _;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -350,6 +350,30 @@ async fn a_simulation_is_made_with_the_sequence_that_the_node_expects() {
     assert_eq!(node.lock().unwrap().simulated, [NONCE + 1, NONCE]);
     node.lock().unwrap().expects = Some(NONCE + 5);
     assert_eq!(kind(writer.sign(&update(), NONCE + 1).await), AdapterErrorKind::Transient);
+}
+
+#[tokio::test]
+async fn a_liar_in_front_does_not_say_each_time_what_gas_is_needed_and_what_was_counted() {
+    // Well formed and false: gas with which nothing comes to be, and a sequence that the account never had.
+    let mut liar = Node::new();
+    liar.simulates(1_000, &[]);
+    let account = BaseAccount { address: signer(), pub_key: None, account_number: ACCOUNT, sequence: 1 << 40 };
+    liar.account("/cosmos.auth.v1beta1.BaseAccount", account.encode_to_vec());
+    let mut fakes = Vec::new();
+    for node in [liar, Node::new()] {
+        let node = Mutex::new(node);
+        fakes.push(Fake::start(move |method, params| node.lock().unwrap().answer(method, params)).await);
+    }
+    let endpoints = fakes.iter().map(|fake| EndpointConfig::new(&fake.url)).collect();
+    let rpc = TendermintRpc::connect(TendermintConfig::new(CHAIN.parse().unwrap(), endpoints)).await.unwrap();
+    let config = CosmosConfig::new("cosmos", "0.01stake".parse().unwrap());
+    let writer = CosmosChain::new(rpc, config).writer(key("relayer")).unwrap();
+    let mut limits = BTreeSet::new();
+    for _ in 0..8 {
+        assert_eq!(writer.nonces().await.unwrap().next_final, NONCE);
+        limits.insert(writer.sign(&update(), NONCE).await.unwrap().gas_limit);
+    }
+    assert_eq!(Vec::from_iter(limits), [1_300, 130_000]);
 }
 
 #[tokio::test]

@@ -113,7 +113,10 @@ fn part<T: PartialEq + Debug>(what: &'static str, expected: &T, found: &T) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::hosted::{Hosted, consensus_state},
+        *,
+    };
     use ibc_proto::{
         google::protobuf::{Any, Duration},
         ibc::{core::client::v1::Height as ProtoHeight, lightclients::tendermint::v1::Fraction},
@@ -198,6 +201,24 @@ mod tests {
         ];
         for (index, (what, change)) in changes.into_iter().enumerate() {
             assert_eq!(difference(change), Some(what), "{index}");
+        }
+    }
+
+    #[test]
+    fn what_a_chain_has_stored_is_what_it_was_asked_for() {
+        let recording: serde_json::Value =
+            serde_json::from_slice(&std::fs::read("vectors/ibc-v2/client_states.json").unwrap()).unwrap();
+        let stored = |name: &str| hex::decode(recording[name]["value"].as_str().unwrap()).unwrap();
+        let (client, consensus) = (stored("client_state"), stored("consensus_state"));
+        let hosted = Hosted::read("a node", &client, b"ibc").unwrap();
+        let state = consensus_state("a node", &consensus).unwrap();
+        let encoded = hosted.client_state("a node", &state).unwrap().encode();
+        let trusted = TrustedState { height: hosted.latest_height, client: encoded, consensus: state.encode() };
+        let any = Any::decode(client.as_slice()).unwrap();
+        let unbonding = ProtoClientState::decode(any.value.as_slice()).unwrap().unbonding_period.unwrap().seconds;
+        for unbonding in [None, u64::try_from(unbonding).ok()] {
+            let made = Made::of(&trusted, unbonding).unwrap();
+            assert_eq!(made.difference("a node", &client, &consensus).unwrap(), None);
         }
     }
 

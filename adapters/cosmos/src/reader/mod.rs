@@ -81,8 +81,8 @@ impl CosmosReader {
 
     /// In what a client here is another than one that was made of this state by [`CosmosAccount::create_client`]; `None` when
     /// in nothing. All that the chain has stored of it is compared, also what no rule of this relayer's rests on. It may
-    /// have been updated since, and be frozen or not; a state that the chain has thrown away since is not looked at. A
-    /// node's word.
+    /// have been updated since, and be frozen or not; a state that the chain has thrown away since is not looked at, nor is the
+    /// unbonding period where it is not known which one was named. A node's word.
     ///
     /// # Errors
     /// [`AdapterError::ClientUnknown`] when no node knows the client; [`AdapterError::Config`] when ibc-go has no such client;
