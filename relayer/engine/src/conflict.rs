@@ -70,6 +70,23 @@ pub(crate) fn conflicts(host: End, headers: Vec<ConflictingHeader>, seen: UnixMi
     blocks.map(|other| Conflict::new(host, [first.clone(), other], seen)).collect()
 }
 
+/// Who showed what, in one sentence for the operator.
+pub(crate) fn described(chain: &str, conflict: &Conflict) -> String {
+    let [first, second] = &conflict.headers;
+    let text = |header: &ConflictingHeader| format!("{} ({}) from {}", header.hash, certified(header), header.origin);
+    format!("{chain} at height {}: {} contradicts {}", first.height, text(first), text(second))
+}
+
+/// What the operator is told once in a while only. Lies do not keep it quiet that the same endpoints now show something
+/// certified.
+pub(crate) fn about(conflict: &Conflict) -> String {
+    conflict.headers.each_ref().map(|header| format!("{} {}", certified(header), header.origin)).join(" / ")
+}
+
+const fn certified(header: &ConflictingHeader) -> &'static str {
+    if header.certified { "certified" } else { "not certified" }
+}
+
 /// What a snapshot shows of the conflicts of both hosted clients, newest first.
 pub(crate) fn shown<'a>(
     path: &PathHandles,
@@ -198,6 +215,15 @@ mod tests {
         let [first, second] = improved(&better, true, other).unwrap().headers;
         assert_eq!((first.bytes, first.origin.as_str()), (vec![9], "d, c"));
         assert_eq!(second, better.headers[1]);
+    }
+
+    #[test]
+    fn what_is_certified_is_told_although_lies_of_the_same_endpoints_were() {
+        let told = |certified, block| found(vec![header(1, "a", true), header(block, "b", certified)]).remove(0);
+        assert_eq!(about(&told(false, 2)), about(&told(false, 3)));
+        assert_ne!(about(&told(false, 2)), about(&told(true, 2)));
+        let words = described("x", &told(false, 2));
+        assert!(words.starts_with("x at height 5: 0x01") && words.contains("(not certified) from b"), "{words}");
     }
 
     #[test]

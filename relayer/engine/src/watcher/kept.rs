@@ -96,14 +96,8 @@ impl Watcher {
                 },
             };
             let (_, there) = ends(&self.context.path, self.host);
-            let [first, second] = &kept.conflict.headers;
-            let certified = |header: &ConflictingHeader| if header.certified { "certified" } else { "not certified" };
-            let text =
-                |header: &ConflictingHeader| format!("{} ({}) from {}", header.hash, certified(header), header.origin);
-            let message =
-                format!("{} at height {}: {} contradicts {}", there.chain, first.height, text(first), text(second));
-            // Lies told lately do not keep it quiet that the same endpoints now show something certified.
-            let about = [first, second].map(|header| format!("{} {}", certified(header), header.origin)).join(" / ");
+            let message = conflict::described(&there.chain, &kept.conflict);
+            let about = conflict::about(&kept.conflict);
             self.kept.insert(key, kept);
             self.alert(&about, message);
         }
@@ -245,5 +239,48 @@ impl Watcher {
     fn show(&self) {
         let conflicts = self.kept.values().map(|kept| kept.conflict.clone()).collect();
         self.context.shared.conflicts(&self.context.path.id, self.host, conflicts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use relayer_core::End;
+
+    fn kept(certified: bool) -> Kept {
+        let header = |block: u8| ConflictingHeader {
+            height: Height::new(5),
+            hash: BlockHash::new([block; 32]),
+            origin: "a node".to_owned(),
+            certified,
+            bytes: vec![block],
+        };
+        Kept::new(Conflict::new(End::A, [header(1), header(2)], UnixMillis::new(0)))
+    }
+
+    #[test]
+    fn what_is_not_certified_is_tried_again_when_the_client_has_moved() {
+        let (before, after, now) = (Height::new(3), Height::new(4), UnixMillis::new(9));
+        for certified in [false, true] {
+            let mut kept = kept(certified);
+            assert!(kept.is_due(before, now));
+            kept.refused = Some(before);
+            assert_eq!((kept.is_due(before, now), kept.is_due(after, now)), (certified, true));
+            kept.wait.lengthen(AGAIN_MILLIS, u64::MAX, now);
+            assert!(!kept.is_due(after, now));
+            assert!(kept.is_due(after, now.plus_millis(AGAIN_MILLIS)) && kept.in_vain());
+        }
+    }
+
+    #[test]
+    fn evidence_that_another_process_handed_over_is_waited_for_and_no_longer() {
+        let mut conflict = kept(true).conflict;
+        let (at, now) = (UnixMillis::new(100_000), UnixMillis::new(110_000));
+        conflict.submitted = Some(at);
+        let due = |kept: &Kept, now| kept.is_due(Height::new(3), now);
+        let recalled = Kept::recalled(conflict.clone(), now);
+        assert!(!due(&recalled, now) && due(&recalled, at.plus_millis(AGAIN_MILLIS)) && recalled.stored);
+        // By a clock that was ahead.
+        assert!(due(&Kept::recalled(conflict, UnixMillis::new(99_999)), UnixMillis::new(99_999)));
     }
 }
