@@ -206,7 +206,7 @@ pub trait Prover: Send + Sync {
 
     /// Evidence of two headers, as the chain that hosts the client takes it: put together with the states that the host
     /// has stored around the lower header's height, and verified here first. `headers` as [`ChainHeader::bytes`] holds
-    /// them, in any order.
+    /// them, in any order; what is missing there is asked of the chain's nodes.
     ///
     /// # Errors
     /// [`AdapterError::Verification`] when the two do not make misbehaviour in the light client's eyes, or the states do

@@ -5,8 +5,8 @@
 mod support;
 
 use adapter::{
-    AdapterError, AdapterErrorKind, ChainReader as _, Message, Outcome, Prover as _, ServedHeader, StoredStates,
-    TrustedState,
+    AdapterError, AdapterErrorKind, ChainHeader, ChainReader as _, Message, Outcome, Prover as _, ServedHeader,
+    StoredStates, TrustedState,
 };
 use adapter_devchain::{Chain, Fault, FaultRule, Fork, Reply, Rpc};
 use adapter_evm::{ClientParams, EndpointConfig, EvmChain, EvmConfig, QbftProver};
@@ -195,6 +195,9 @@ fn rule(error: &AdapterError) -> &'static str {
     source.rule()
 }
 
+/// What is done to a header's seals.
+type Spoil<'a> = &'a dyn Fn(&mut Vec<Vec<u8>>);
+
 /// No hash covers the seals: whoever hands a header on may put others between them.
 #[tokio::test(flavor = "multi_thread")]
 async fn seals_of_others_spoil_no_evidence() {
@@ -205,7 +208,7 @@ async fn seals_of_others_spoil_no_evidence() {
     let expected = stage.evidence(height, clean).await.unwrap();
 
     let other = Header::decode(Kind::Qbft, bare(clean[1])).unwrap();
-    let spoilt = |bytes: &[u8], change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+    let spoilt = |bytes: &[u8], change: Spoil<'_>| {
         let header = Header::decode(Kind::Qbft, bare(bytes)).unwrap();
         let mut seals: Vec<Vec<u8>> = header.extra.seals.iter().map(|seal| seal.to_vec()).collect();
         change(&mut seals);
@@ -214,7 +217,7 @@ async fn seals_of_others_spoil_no_evidence() {
     };
     // A signature of something else is one by somebody else.
     let foreign = other.extra.seals[0].to_vec();
-    let changes: [&dyn Fn(&mut Vec<Vec<u8>>); 5] = [
+    let changes: [Spoil<'_>; 5] = [
         &|seals| seals.push(foreign.clone()),
         &|seals| seals.insert(0, [&[1; 64][..], &[0]].concat()),
         &|seals| seals.push(seals[0].clone()),
@@ -234,6 +237,27 @@ async fn seals_of_others_spoil_no_evidence() {
     });
     assert_eq!(rule(&stage.evidence(height, [&few, clean[1]]).await.unwrap_err()), "too-few-seals");
     stage.freezes(expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_one_block_are_put_together() {
+    let stage = Stage::new(97_171).await;
+    let [first, second] = stage.served().await.map(|one| one.header);
+    let prover = stage.prover();
+    let header = Header::decode(Kind::Qbft, bare(&first.bytes)).unwrap();
+    let nodes = &first.bytes[bare(&first.bytes).len()..];
+    let [a, b, c] = header.extra.seals[..] else { panic!("three seals of four") };
+    let form = |seals: &[&[u8]], nodes: &[u8]| {
+        let bytes = [header.with_seals(seals).as_slice(), nodes].concat();
+        ChainHeader { bytes, ..first.clone() }
+    };
+    // What is no signature is not taken over.
+    let merged = prover.merged(form(&[a, b], &[]), &form(&[&[9; 64], b, c], nodes));
+    assert_eq!(merged, form(&[a, b, c], nodes));
+    assert_eq!(prover.merged(merged.clone(), &form(&[b], &[])), merged);
+    // A form of another block, or of bytes that are none, says nothing of this one.
+    assert_eq!(prover.merged(form(&[a, b], &[]), &second), form(&[a, b], &[]));
+    assert_eq!(prover.merged(merged.clone(), &ChainHeader { bytes: vec![1, 2], ..first.clone() }), merged);
 }
 
 /// An endpoint that adds a seal to a block that is certified shows a certified block still.

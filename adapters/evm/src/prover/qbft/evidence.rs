@@ -13,7 +13,8 @@ use light_client::{BlockHash, Codec as _, Height, LightClient as _, StateRoot, T
 use light_client_crypto::Keccak256;
 use light_client_proofs::{account, rlp::Reader};
 use light_client_qbft::{
-    ClientState, ConsensusState, Error, Evidence, Header, MAX_ACCOUNT_PROOF_BYTES, Parameters, StateAt, StoredState,
+    ClientState, ConsensusState, Error, Evidence, Header, MAX_ACCOUNT_PROOF_BYTES, MAX_HEADER_BYTES, Parameters,
+    StateAt, StoredState,
 };
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
@@ -42,6 +43,32 @@ impl QbftProver {
         let (header, _) = split(&bytes).map_err(refused)?;
         let header = Header::decode(self.kind, header).map_err(refused)?;
         Ok(ChainHeader { height: header.height, hash: header.hash(&Keccak256), bytes })
+    }
+
+    /// One header of a block with the seals of two, and an account proof of either; `None` where they are not of one block, or
+    /// were sealed in two rounds.
+    pub(super) fn merge(&self, header: &ChainHeader, other: &ChainHeader) -> Option<ChainHeader> {
+        let [(own, nodes), (others, other_nodes)] = [split(&header.bytes).ok()?, split(&other.bytes).ok()?];
+        let [own, others] = [Header::decode(self.kind, own).ok()?, Header::decode(self.kind, others).ok()?];
+        let is_one_digest = own.commit_digest(&Keccak256) == others.commit_digest(&Keccak256);
+        if !is_one_digest || own.hash(&Keccak256) != header.hash {
+            return None;
+        }
+        let mut signers: Vec<_> = self.client.0.sealers(&own).into_iter().flatten().collect();
+        let mut seals = own.extra.seals.clone();
+        for (signer, seal) in self.client.0.sealers(&others).into_iter().zip(&others.extra.seals) {
+            if let Ok(signer) = signer
+                && !signers.contains(&signer)
+            {
+                signers.push(signer);
+                seals.push(*seal);
+            }
+        }
+        let merged = own.with_seals(&seals);
+        // More than a header holds: what the first says is enough.
+        let merged = if merged.len() > MAX_HEADER_BYTES { split(&header.bytes).ok()?.0.to_vec() } else { merged };
+        let nodes = if nodes.is_empty() { other_nodes } else { nodes };
+        Some(ChainHeader { bytes: joined(merged, nodes), ..*header })
     }
 
     /// Puts behind each header the account proof that its own endpoint serves now, or another endpoint for the same block:
