@@ -142,7 +142,7 @@ async fn a_node_alone_freezes_no_client() {
         })
     };
     let (liar, other) = (Liar::start(&a.node, frozen()).await, Liar::start(&a.node, Act::honest()).await);
-    let endpoints = [&liar.url, &other.url].map(|url| EndpointConfig::new(url)).to_vec();
+    let endpoints = [&liar.url, &other.url].map(EndpointConfig::new).to_vec();
     let chain = EvmChain::connect(EvmConfig { endpoints, ..a.chain.config().clone() }).await.unwrap();
     let reader = chain.reader().unwrap();
     let status = async || reader.client(&a.client).await.unwrap().value.unwrap().status;
