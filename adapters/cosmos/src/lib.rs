@@ -15,6 +15,9 @@
 mod account;
 mod chain;
 mod config;
+#[cfg(test)]
+#[path = "../tests/support/fake.rs"]
+mod fake;
 mod keys;
 mod proto;
 mod prover;

@@ -1,12 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../tests/support/fake.rs"]
-mod fake;
-
 use super::*;
-use crate::{CosmosChain, CosmosConfig, EndpointConfig, TendermintConfig, TendermintRpc, proto};
+use crate::{
+    CosmosChain, CosmosConfig, EndpointConfig, TendermintConfig, TendermintRpc,
+    fake::{Answer, Fake, Raw},
+    proto,
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use fake::{Answer, Fake, Raw};
 use light_client::sha256;
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};

@@ -1,13 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../tests/support/fake.rs"]
-mod fake;
-
 use super::{Node, Query, TendermintRpc};
-use crate::{EndpointConfig, RpcError, TendermintConfig};
+use crate::{
+    EndpointConfig, RpcError, TendermintConfig,
+    fake::{Chain, Fake, Raw},
+};
 use adapter::{AdapterError, AdapterErrorKind};
 use adapter_devchain::{ChainConfig, Consensus, KeyType, NodeConfig, Production};
-use fake::{Chain, Fake, Raw};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
