@@ -386,7 +386,10 @@ fn misbehaviour_is_two_certified_blocks() {
                 match (pair["misbehaviour"].as_bool().unwrap(), pair["a"]["hash"] == pair["b"]["hash"]) {
                     (true, _) => {
                         accepted(&answer);
-                        assert!(answer.1["not_shown"].as_str().unwrap().contains("account proof"), "{answer:?}");
+                        assert!(
+                            answer.1["values"]["not_shown"].as_str().unwrap().contains("account proof"),
+                            "{answer:?}"
+                        );
                     }
                     (false, true) => assert_eq!(refused(&answer), "headers-identical", "{label}"),
                     (false, false) => assert_eq!(refused(&answer), "too-few-seals", "{label}"),
