@@ -169,16 +169,22 @@ impl CosmosWriter {
         Ok(Some(gas_used.saturating_add(gas_used / 100 * GAS_MARGIN_PERCENT).min(max_gas)))
     }
 
-    /// Simulates with the sequence meant, and where the node has not seen what is before it, with the chain's: what the
-    /// messages come to is the same.
+    /// Simulates with the sequence meant, and where the node expects another one, with that: what the messages come to is
+    /// the same. It expects the one before while the transaction of that one is on its way to it, the one meant when that
+    /// has arrived meanwhile, and the chain's when it has none of this account's transactions.
     async fn simulate(&self, node: &Node, unsigned: &Unsigned) -> Result<Simulated, AdapterError> {
-        let simulated = simulate::simulate(node, sign::unsigned_bytes(&self.key, unsigned)).await?;
-        if simulated != Simulated::OtherSequence {
-            return Ok(simulated);
+        let with = |sequence| {
+            let bytes = sign::unsigned_bytes(&self.key, &Unsigned { sequence, ..unsigned.clone() });
+            simulate::simulate(node, bytes)
+        };
+        let meant = unsigned.sequence;
+        for sequence in [Some(meant), meant.checked_sub(1), Some(meant)].into_iter().flatten() {
+            let simulated = with(sequence).await?;
+            if simulated != Simulated::OtherSequence {
+                return Ok(simulated);
+            }
         }
-        let sequence = self.account(node).await?.sequence;
-        let bytes = sign::unsigned_bytes(&self.key, &Unsigned { sequence, ..unsigned.clone() });
-        simulate::simulate(node, bytes).await
+        with(self.account(node).await?.sequence).await
     }
 
     fn with_gas(&self, unsigned: Unsigned, gas_limit: u64) -> Result<Unsigned, AdapterError> {

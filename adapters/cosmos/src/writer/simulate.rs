@@ -11,6 +11,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ibc_proto::{cosmos::base::abci::v1beta1::TxMsgData, google::protobuf::Any};
 use prost::Message as _;
 use prost_13::Message as _;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Simulation by the application itself. The gRPC service of the same name loses the code of an error.
@@ -81,6 +82,25 @@ pub(super) fn reason(codespace: &str, code: u32, log: &str) -> String {
     format!("code {code} of {}: {}", printable(codespace), printable(log))
 }
 
+/// What is read of the application's answer; its events, which are most of it, are passed over.
+#[derive(Deserialize)]
+struct Answer {
+    gas_info: GasInfo,
+    result: Option<ExecutionResult>,
+}
+
+#[derive(Deserialize)]
+struct GasInfo {
+    /// A text with a number in it, since JSON's are not of 64 bits; a number in older versions.
+    gas_used: Value,
+}
+
+#[derive(Deserialize)]
+struct ExecutionResult {
+    #[serde(default)]
+    data: Option<String>,
+}
+
 /// Reads the application's answer: JSON, as the SDK writes it since 0.40.
 fn read(answer: &[u8]) -> Result<Simulated, RpcError> {
     let shape = |field, expected, found: &dyn std::fmt::Display| RpcError::Shape {
@@ -88,11 +108,11 @@ fn read(answer: &[u8]) -> Result<Simulated, RpcError> {
         expected,
         found: printable(&found.to_string()),
     };
-    let json: Value = serde_json::from_slice(answer).map_err(|e| shape("simulation", "json", &e))?;
-    let gas = &json["gas_info"]["gas_used"];
+    let Answer { gas_info, result } = serde_json::from_slice(answer).map_err(|e| shape("simulation", "json", &e))?;
+    let gas = gas_info.gas_used;
     let gas_used = gas.as_str().and_then(|text| text.parse().ok()).or_else(|| gas.as_u64());
-    let gas_used = gas_used.ok_or_else(|| shape("gas_used", "a number", gas))?;
-    let data = json["result"]["data"].as_str().unwrap_or_default();
+    let gas_used = gas_used.ok_or_else(|| shape("gas_used", "a number", &gas))?;
+    let data = result.and_then(|result| result.data).unwrap_or_default();
     let data = BASE64_STANDARD.decode(data).map_err(|e| shape("data", "base64", &e))?;
     let data = TxMsgData::decode(data.as_slice()).map_err(|e| shape("data", "what messages returned", &e))?;
     Ok(Simulated::Success { gas_used, responses: data.msg_responses })
