@@ -166,6 +166,7 @@ fn path_handles(config: &Config, path: &PathConfig, chains: [&RelayChain; 2]) ->
         record.as_ref().map_or(first, |known| known.made.height)
     };
     Ok(PathHandles {
+        limits: path.limits.over(&config.limits),
         id: path.id.clone(),
         a: path_end([chain_a, chain_b], &a.client, since(&record.a, chain_a), agreed(&record.b, chain_a))?,
         b: path_end([chain_b, chain_a], &b.client, since(&record.b, chain_b), agreed(&record.a, chain_b))?,

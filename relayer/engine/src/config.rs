@@ -10,7 +10,7 @@ pub struct EngineConfig {
     pub owner: String,
     /// The paths to serve; names differ, and no two paths share a client.
     pub paths: Vec<PathHandles>,
-    /// Bounds of batches, queues, waits and back-off.
+    /// Bounds of signers: of queues, waits and back-off.
     pub limits: Limits,
     /// What jitter is derived from.
     pub seed: u64,
@@ -29,6 +29,8 @@ pub struct PathHandles {
     pub a: PathEnd,
     /// The second chain.
     pub b: PathEnd,
+    /// Bounds of its batches, queues, waits and back-off.
+    pub limits: Limits,
 }
 
 /// A chain as one end of a path.

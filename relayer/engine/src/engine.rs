@@ -87,7 +87,7 @@ impl Engine {
                 store: Arc::clone(&store),
                 shared: Arc::clone(&shared),
                 call_timeout: config.call_timeout,
-                limits: config.limits.clone(),
+                limits: path.limits.clone(),
             };
             let ends = [&path.a, &path.b];
             let head = |end: &PathEnd| heads.get(&end.chain).cloned();
@@ -103,7 +103,7 @@ impl Engine {
                 path_tasks.push(PathTask {
                     context,
                     owner: config.owner.clone(),
-                    limits: config.limits.clone(),
+                    limits: path.limits.clone(),
                     seed: config.seed,
                     events,
                     heads: [head_a, head_b],

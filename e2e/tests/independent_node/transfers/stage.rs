@@ -4,7 +4,8 @@ use super::chain::Chain;
 use crate::relayer::{Relayer, configured, write_path};
 use crate::story::Outcome;
 use e2e::cosmos::{CosmosNetwork, Kind, Options};
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 
@@ -12,6 +13,16 @@ use std::thread;
 pub(super) const CHAINS: [&str; 2] = ["simd-a", "simd-b"];
 const PATH: &str = "simd-a-simd-b";
 const CHAIN_IDS: [&str; 2] = ["simd-1", "simd-2"];
+/// As `configs/paths/cosmos-a-cosmos-b.toml` has them.
+const LIMITS: &str = "
+[limits]
+batch_packets = 100
+batch_bytes = 500_000
+batches_in_flight = 8
+receive_gas = 120_000
+acknowledge_gas = 60_000
+repeat_updates = true
+";
 /// The client on each chain of the other one: the first that it makes.
 const CLIENT: &str = "07-tendermint-0";
 
@@ -44,6 +55,10 @@ impl Stage {
             write_chain(&config, chain)?;
         }
         write_path(&config, PATH, CHAINS, [CLIENT; 2])?;
+        OpenOptions::new()
+            .append(true)
+            .open(config.join(format!("paths/{PATH}.toml")))?
+            .write_all(LIMITS.as_bytes())?;
         program.run(&["link", PATH, "--yes"], "")?;
         program.run(&["check", "--online"], "")?;
         let mut relayer = Relayer::new(program);

@@ -15,7 +15,7 @@ pub(crate) mod value;
 
 pub(crate) use load::{CONFIG_FILE, load, locate};
 pub(crate) use problem::{ConfigError, Problem};
-pub(crate) use schema::{FeeKind, LogFormat};
+pub(crate) use schema::{FeeKind, LogFormat, PathLimits};
 pub(crate) use value::AccountName;
 
 use adapter_cosmos::{GasPrice, KeyKind};
@@ -334,6 +334,8 @@ pub(crate) struct PathConfig {
     pub(crate) enabled: bool,
     /// Both ends.
     pub(crate) ends: [PathEnd; 2],
+    /// What is another for it than for all paths.
+    pub(crate) limits: PathLimits,
 }
 
 /// One end of a path.

@@ -1,5 +1,6 @@
 //! The files as they are written; `validate` turns them into what the program works with.
 
+use relayer_core::Limits;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub(super) struct RelayerFile {
     #[serde(default)]
     pub(super) engine: EngineTable,
     #[serde(default)]
-    pub(super) limits: relayer_core::Limits,
+    pub(super) limits: Limits,
     #[serde(default)]
     pub(super) keys: BTreeMap<String, KeyTable>,
 }
@@ -302,6 +303,46 @@ pub(super) struct PathFile {
     pub(super) enabled: bool,
     pub(super) a: EndTable,
     pub(super) b: EndTable,
+    #[serde(default)]
+    pub(super) limits: PathLimits,
+}
+
+/// What is another for one path than in `relayer.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PathLimits {
+    batch_packets: Option<u32>,
+    batch_bytes: Option<u32>,
+    batch_gas: Option<u64>,
+    update_gas: Option<u64>,
+    receive_gas: Option<u64>,
+    acknowledge_gas: Option<u64>,
+    timeout_gas: Option<u64>,
+    batches_in_flight: Option<u32>,
+    repeat_updates: Option<bool>,
+}
+
+impl PathLimits {
+    /// Whether the path says how much gas a batch may take.
+    pub(super) fn names_batch_gas(&self) -> bool {
+        self.batch_gas.is_some()
+    }
+
+    /// These, and where nothing is said, those of the relayer.
+    pub(crate) fn over(&self, all: &Limits) -> Limits {
+        Limits {
+            batch_packets: self.batch_packets.unwrap_or(all.batch_packets),
+            batch_bytes: self.batch_bytes.unwrap_or(all.batch_bytes),
+            batch_gas: self.batch_gas.unwrap_or(all.batch_gas),
+            update_gas: self.update_gas.unwrap_or(all.update_gas),
+            receive_gas: self.receive_gas.unwrap_or(all.receive_gas),
+            acknowledge_gas: self.acknowledge_gas.unwrap_or(all.acknowledge_gas),
+            timeout_gas: self.timeout_gas.unwrap_or(all.timeout_gas),
+            batches_in_flight: self.batches_in_flight.unwrap_or(all.batches_in_flight),
+            repeat_updates: self.repeat_updates.unwrap_or(all.repeat_updates),
+            ..all.clone()
+        }
+    }
 }
 
 fn enabled() -> bool {

@@ -153,6 +153,9 @@ const CASES: &[Case] = &[
         "cosmos",
     ),
     (CHAIN, "delay = \"0s\"", "delay = \"14d\"", "governance.delay", "less than 14d", "14d"),
+    (PATH, "enabled = true", "[limits]\nbatch_packets = 101", "limits.batch_packets", "from 1 to 100", "101"),
+    (PATH, "enabled = true", "[limits]\nbatch_gas = 30_000_000", "limits.batch_gas", "at most 25000000", "30000000"),
+    (PATH, "enabled = true", "[limits]\nopen_nonces = 1", "limits.open_nonces", "commented examples", "unknown field"),
     // Tendermint.
     (
         CHAIN,

@@ -86,6 +86,23 @@ pub(super) fn validate(
         }
         problems.extend(found.into_found());
     }
+    for source in path_files {
+        let mut found = source.problems();
+        let all = |path: &PathConfig| path.limits.over(&config.limits);
+        // What is wrong with those of the relayer is told once, of its own file.
+        if let Some(path) = paths.get(&source.name)
+            && let all = all(path)
+            && all != config.limits
+        {
+            limits(&all, &mut found);
+            let ends = path.ends.iter().filter_map(|end| chains.get(&end.chain)).map(max_gas);
+            if let Some(most) = ends.min().filter(|most| path.limits.names_batch_gas() && *most < all.batch_gas) {
+                let expected = format!("at most {most}, the least transactions.max_gas of its chains");
+                found.add("limits.batch_gas", expected, all.batch_gas.to_string());
+            }
+        }
+        problems.extend(found.into_found());
+    }
     Some(Config { chains, paths, ..config })
 }
 
@@ -136,14 +153,19 @@ fn fits_the_relayer(chain: &ChainConfig, config: &Config, found: &mut Problems<'
         let expected = format!("less than engine.call_timeout of relayer.toml, {} s", config.call_timeout.as_secs());
         found.add("rpc.timeout", expected, format!("{} s", chain.rpc_timeout.as_secs()));
     }
-    let max_gas = match &chain.settings {
-        ChainSettings::Evm(settings) => settings.max_gas,
-        ChainSettings::Cosmos(settings) => settings.max_gas,
-    };
+    let max_gas = max_gas(chain);
     if (MIN_MAX_GAS..config.limits.batch_gas).contains(&max_gas) {
         // Batches are planned for batch_gas; what does not fit would look as if the chain refused it.
         let expected = format!("at least limits.batch_gas of relayer.toml, {}", config.limits.batch_gas);
         found.add("transactions.max_gas", expected, max_gas.to_string());
+    }
+}
+
+/// The most gas of one transaction of a chain.
+fn max_gas(chain: &ChainConfig) -> u64 {
+    match &chain.settings {
+        ChainSettings::Evm(settings) => settings.max_gas,
+        ChainSettings::Cosmos(settings) => settings.max_gas,
     }
 }
 
@@ -307,7 +329,7 @@ fn path(source: &Source<PathFile>, chains: Option<&[String]>, found: &mut Proble
         found: format!("{:?}", source.name),
     });
     let id = found.take("", id);
-    Some(PathConfig { id: id?, enabled: file.enabled, ends: [a?, b?] })
+    Some(PathConfig { id: id?, enabled: file.enabled, ends: [a?, b?], limits: file.limits.clone() })
 }
 
 fn duplicates_of_path(source: &Source<PathFile>, all: &[Source<PathFile>], found: &mut Problems<'_>) {

@@ -6,7 +6,7 @@ use crate::{
     config::{
         AccountName, ChainConfig, ChainSettings, Config, ConfigError, Consensus, ConsensusRules,
         DEFAULT_INITIAL_HEIGHT, Endpoint, EndpointUrl, EvmSettings, FeeKind, GovernanceConfig, KeySource, LogFormat,
-        PathConfig, PathEnd, TendermintRules, value,
+        PathConfig, PathEnd, PathLimits, TendermintRules, value,
     },
     deploy::Deployment,
     error::CliError,
@@ -398,7 +398,8 @@ fn configuration(folder: &Path, nodes: &[NodeHandle]) -> Result<Config, CliError
             let client = client.parse().map_err(|error| CliError::No(format!("{error}")))?;
             Ok(PathEnd { chain: chain.to_owned(), client })
         };
-        let path = PathConfig { id: id.clone(), enabled: true, ends: [end(a, client_a)?, end(b, client_b)?] };
+        let ends = [end(a, client_a)?, end(b, client_b)?];
+        let path = PathConfig { id: id.clone(), enabled: true, ends, limits: PathLimits::default() };
         paths.insert(id.to_string(), path);
     }
     // The keys are in memory only; these names are never looked up in the environment.

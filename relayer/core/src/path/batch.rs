@@ -29,11 +29,12 @@ impl PathMachine {
         let now = self.now;
         let state = &self.ends[end_index(host)];
         let (Some(client), Some(head)) = (&state.client, self.ends[end_index(host.other())].head) else { return };
+        let under_way = state.flights.values().filter_map(|flight| flight.update).max();
         let busy = state.preparing.is_some()
             || state.client_expected.is_some()
             || state.flights.len() >= self.limits.batches_in_flight.max(1) as usize
-            // What follows an update is proven at its height: it has to be there first.
-            || state.flights.values().any(|flight| flight.update.is_some());
+            // What follows an update is proven at its height: it has to be there first, or be brought along.
+            || (under_way.is_some() && !self.limits.repeat_updates);
         if busy || !state.prepare.is_due(now) {
             return;
         }
@@ -47,11 +48,13 @@ impl PathMachine {
         let Some(client) = self.ends[end_index(host)].client.as_ref().filter(|_| active) else { return };
         let (latest, latest_time) = (client.latest.height, client.latest.time);
         // The client that is well is kept alive meanwhile: they will need it.
-        let chosen = if stopped { Vec::new() } else { self.choose(host, self.candidates(host, head.height)) };
+        let head = under_way.unwrap_or(head.height);
+        let chosen = if stopped { Vec::new() } else { self.choose(host, self.candidates(host, head)) };
         let reaches = chosen.iter().all(|candidate| candidate.since <= latest && candidate.time <= latest_time);
         let refresh = refresh_at(client, &self.limits).is_some_and(|at| now.seconds() >= at.unix_seconds());
-        let target = (!reaches || refresh).then_some(head.height).filter(|height| *height > latest);
-        if (chosen.is_empty() || !reaches) && target.is_none() {
+        let target = (!reaches || refresh).then_some(head).filter(|height| *height > latest);
+        // The update that is under way does not go alone a second time.
+        if (chosen.is_empty() || !reaches) && (target.is_none() || under_way.is_some() && chosen.is_empty()) {
             return;
         }
         let trusted = client.latest.clone();

@@ -48,7 +48,7 @@ async fn start(store: &Arc<SqliteStore>, ends: &[String; 2]) -> EngineHandle {
     let (a, b) = tokio::join!(end(CHAIN_IDS[0], a), end(CHAIN_IDS[1], b));
     let config = EngineConfig {
         owner: "measuring".to_owned(),
-        paths: vec![PathHandles { id: path_id(), a, b }],
+        paths: vec![PathHandles { id: path_id(), a, b, limits: Limits::default() }],
         limits: Limits::default(),
         seed: 1,
         poll_interval: Duration::from_millis(250),

@@ -13,7 +13,7 @@ use adapter::{AdapterError, ChainHeader, ChainReader as _, Prover, ServedHeader}
 use adapter_devchain::{Fault, FaultRule, Forgery, NodeHandle};
 use adapter_evm::{EndpointConfig, EvmChain, EvmConfig};
 use light_client::Status;
-use relayer_core::{Conflict, ConflictingHeader, End, PacketState, PathId, Waiting, Write};
+use relayer_core::{Conflict, ConflictingHeader, End, Limits, PacketState, PathId, Waiting, Write};
 use relayer_engine::{
     ByHandError, Clock as _, ConflictStatus, EngineConfig, PathHandles, PathStatus, ShownByHand, SystemClock,
     submit_by_hand,
@@ -90,7 +90,12 @@ async fn two_certified_blocks_freeze_the_client_and_stop_that_path_alone() {
     let other: PathId = "c-to-d".parse().unwrap();
     let both = || {
         let mut config: EngineConfig = config(&sides);
-        config.paths.push(PathHandles { id: other.clone(), a: c.end.clone(), b: d.end.clone() });
+        config.paths.push(PathHandles {
+            id: other.clone(),
+            a: c.end.clone(),
+            b: d.end.clone(),
+            limits: Limits::default(),
+        });
         config
     };
     let relayer = start_with(both(), folder.path()).await;

@@ -27,7 +27,7 @@ fn config(sides: &[Side; 2]) -> EngineConfig {
     let [a, b] = sides;
     EngineConfig {
         owner: "test".to_owned(),
-        paths: vec![PathHandles { id: path_id(), a: a.end.clone(), b: b.end.clone() }],
+        paths: vec![PathHandles { id: path_id(), a: a.end.clone(), b: b.end.clone(), limits: Limits::default() }],
         limits: Limits { gap_check_millis: 1_000, event_patience_millis: 1_000, ..Limits::default() },
         seed: 1,
         poll_interval: Duration::from_millis(100),

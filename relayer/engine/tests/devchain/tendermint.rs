@@ -113,7 +113,7 @@ async fn two_certified_blocks_of_a_tendermint_chain_freeze_its_client() {
     let submitter = a.writer.signer().to_owned();
     let config = EngineConfig {
         owner: "test".to_owned(),
-        paths: vec![PathHandles { id: path_id(), a, b: t }],
+        paths: vec![PathHandles { id: path_id(), a, b: t, limits: Limits::default() }],
         limits: Limits::default(),
         seed: 1,
         poll_interval: Duration::from_millis(100),

@@ -10,7 +10,7 @@ use crate::{
 use adapter::{ChainReader as _, ChainWriter, PacketEvent};
 use adapter_evm::receipts::Location;
 use light_client::Sequence;
-use relayer_core::{Direction, PacketState, Step};
+use relayer_core::{Direction, Limits, PacketState, Step};
 use relayer_engine::{Clock as _, EngineConfig, Notice, PathEnd, PathHandles, SystemClock};
 use relayer_store::Store as _;
 use std::{
@@ -215,7 +215,7 @@ async fn only_packet_state(relayer: &Relayer) -> Option<PacketState> {
 fn by_a_stranger(sides: &[Side; 2]) -> EngineConfig {
     let end = |side: &Side| PathEnd { bootstrap: None, writer: stranger(side), ..side.end.clone() };
     let [a, b] = sides.each_ref().map(end);
-    EngineConfig { paths: vec![PathHandles { id: path_id(), a, b }], ..config(sides) }
+    EngineConfig { paths: vec![PathHandles { id: path_id(), a, b, limits: Limits::default() }], ..config(sides) }
 }
 
 /// An account that has nothing to do with anyone.
