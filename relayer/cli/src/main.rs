@@ -31,13 +31,14 @@ use config::LogFormat;
 use error::{Chain, CliError};
 use output::Output;
 use std::process::ExitCode;
+use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let output = Output::new(args.global.json);
     // With more than one cryptography crate in the build rustls could not choose; whoever chose before may stay.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let result = tokio::runtime::Builder::new_multi_thread()
+    let result = runtime(&args.command)
         .enable_all()
         .build()
         .map_err(CliError::Runtime)
@@ -54,6 +55,15 @@ fn main() -> ExitCode {
             }
             ExitCode::from(error.status())
         }
+    }
+}
+
+/// The relayer mostly waits: one thread takes less time than several that wake each other, and keeps less of the memory
+/// that was freed. Development chains compute.
+fn runtime(command: &Command) -> Builder {
+    match command {
+        Command::Demo(_) | Command::Devchain(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
     }
 }
 
