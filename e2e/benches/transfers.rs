@@ -2,8 +2,8 @@
 //! `cargo bench --workspace --bench transfers -- 1000`. One validator a chain, a block each second, one account a side.
 //!
 //! Prints one JSON object: seconds from the first packet handed to a node until the last one's commitment is gone, CPU
-//! time of the relayer's process in that time, the greatest memory that it ever had; and for single packets, one after
-//! another, the seconds until each was received and acknowledged.
+//! time of the relayer's process in that time, the greatest memory that it ever had, what it takes while nothing is sent;
+//! and for single packets, one after another, the seconds until each was received and acknowledged.
 
 #![allow(clippy::print_stdout)]
 
@@ -35,9 +35,11 @@ use story::Outcome;
 /// Packets in one transaction of the sender.
 const PACKETS_A_TRANSACTION: usize = 100;
 /// Single packets, one after another.
-const SINGLE_PACKETS: usize = 5;
+const SINGLE_PACKETS: u32 = 10;
 /// Ticks of `/proc/PID/stat` in a second: USER_HZ of Linux.
 const TICKS_A_SECOND: f64 = 100.0;
+/// How long nothing is sent, to see what idleness costs.
+const IDLE: Duration = Duration::from_secs(10);
 /// How often it is looked whether a packet is through.
 const LOOK: Duration = Duration::from_millis(50);
 /// The coin that is sent.
@@ -56,14 +58,17 @@ fn main() -> Outcome {
     let mut stage = Stage::set(directory.path())?;
     let relayer = stage.relayer.process_id().ok_or("the relayer does not run")?;
     let [a, b] = &stage.chains;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Its own thread notices when a node closes a connection, also while this one sleeps.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let sender = runtime.block_on(sender(a))?;
     let (client, receiver) = (a.client.parse::<ClientId>()?, b.holder()?.address.clone());
     let payload = transfer(&sender, &receiver);
     let timeout = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 3_600;
 
     let mut single = Vec::new();
-    for _ in 0..SINGLE_PACKETS {
+    for index in 0..SINGLE_PACKETS {
+        // At another moment between two blocks each time.
+        std::thread::sleep(Duration::from_secs(1) * index / SINGLE_PACKETS);
         let began = Instant::now();
         let (sequences, _) = runtime.block_on(sender.send_packets(&client, timeout, &[payload.clone()]))?;
         let sequence = sequences.first().ok_or("no packet")?.get();
@@ -72,6 +77,10 @@ fn main() -> Outcome {
         wait(|| Ok(a.stored(Stored::Commitment, sequence)?.is_none()))?;
         single.push(json!({"received_seconds": received, "acknowledged_seconds": began.elapsed().as_secs_f64()}));
     }
+
+    let idle_before = cpu_seconds(relayer)?;
+    std::thread::sleep(IDLE);
+    let idle = (cpu_seconds(relayer)? - idle_before) / IDLE.as_secs_f64();
 
     let (began, cpu_before) = (Instant::now(), cpu_seconds(relayer)?);
     let mut left = packets;
@@ -100,6 +109,7 @@ fn main() -> Outcome {
         "acknowledged_seconds": seconds,
         "packets_a_second": count / seconds,
         "cpu_milliseconds_a_packet": cpu * 1_000.0 / count,
+        "idle_cpu_percent_of_a_core": idle * 100.0,
         "peak_memory_kibibytes": peak_memory(relayer)?,
         "single": single,
     });
