@@ -70,7 +70,7 @@ fn main() -> Outcome {
         // At another moment between two blocks each time.
         std::thread::sleep(Duration::from_secs(1) * index / SINGLE_PACKETS);
         let began = Instant::now();
-        let (sequences, _) = runtime.block_on(sender.send_packets(&client, timeout, &[payload.clone()]))?;
+        let (sequences, _) = runtime.block_on(sender.send_packets(&client, timeout, std::slice::from_ref(&payload)))?;
         let sequence = sequences.first().ok_or("no packet")?.get();
         wait(|| Ok(b.stored(Stored::Receipt, sequence)?.is_some()))?;
         let received = began.elapsed().as_secs_f64();

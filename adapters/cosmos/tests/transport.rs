@@ -55,9 +55,11 @@ struct Node {
     waiting: (Vec<Vec<u8>>, usize),
     /// The transactions in blocks: bytes, height, code.
     included: Vec<(Vec<u8>, u64, u32)>,
-    /// The sequences that simulations were made with; the one that is expected, if only one is.
+    /// The sequences that simulations were made with; the one that is expected, if only one is; and the one that is from the
+    /// next simulation on, when it is another.
     simulated: Vec<u64>,
     expects: Option<u64>,
+    expects_next: Option<u64>,
     /// Events by block.
     events: BTreeMap<u64, Value>,
     /// What is found by a search for an event.
@@ -77,6 +79,7 @@ impl Node {
             waiting: (Vec::new(), 0),
             included: Vec::new(),
             simulated: Vec::new(),
+            expects_next: None,
             expects: None,
             events: BTreeMap::new(),
             found: Vec::new(),
@@ -167,7 +170,9 @@ impl Node {
             let auth = ibc_proto::cosmos::tx::v1beta1::AuthInfo::decode(raw.auth_info_bytes.as_slice()).unwrap();
             let sequence = auth.signer_infos[0].sequence;
             self.simulated.push(sequence);
-            if self.expects.is_some_and(|expected| expected != sequence) {
+            let expected = self.expects;
+            self.expects = self.expects_next.take().or(expected);
+            if expected.is_some_and(|expected| expected != sequence) {
                 return (32, "sdk", Vec::new());
             }
         }
@@ -348,6 +353,11 @@ async fn a_simulation_is_made_with_the_sequence_that_the_node_expects() {
     let signed = writer.sign(&update(), NONCE + 1).await.unwrap();
     assert_eq!(signed.nonce, NONCE + 1);
     assert_eq!(node.lock().unwrap().simulated, [NONCE + 1, NONCE]);
+    // The one before reaches the node while it is asked.
+    node.lock().unwrap().simulated.clear();
+    node.lock().unwrap().expects_next = Some(NONCE + 1);
+    writer.sign(&update(), NONCE + 1).await.unwrap();
+    assert_eq!(node.lock().unwrap().simulated, [NONCE + 1, NONCE, NONCE + 1]);
     node.lock().unwrap().expects = Some(NONCE + 5);
     assert_eq!(kind(writer.sign(&update(), NONCE + 1).await), AdapterErrorKind::Transient);
 }

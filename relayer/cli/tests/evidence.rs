@@ -2,6 +2,7 @@
 //! client, and the relayer says afterwards by whom.
 
 #[path = "support/merchant.rs"]
+#[allow(dead_code, reason = "this test uses a part")]
 mod merchant;
 mod support;
 

@@ -146,7 +146,7 @@ impl World {
                 .map(|(end, kind)| Chain::new(end, kind, count, START_SECONDS)),
             store,
             guard: Guard { lease: LEASE.into(), fence: lease.fence },
-            limits: limits(),
+            limits: Limits { repeat_updates: random.chance(300), ..limits() },
             machines: Vec::new(),
             signers: Vec::new(),
             outages: Outages::default(),
