@@ -24,8 +24,13 @@ use std::{
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // As `lighterman` runs: a relayer on one thread, chains on several.
+    let mut builder = match texts.as_slice() {
+        ["relayer", ..] => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build().unwrap();
     match texts.as_slice() {
         ["chains", packets] => runtime.block_on(chains::run(packets.parse().unwrap())),
         ["relayer", database, packets, idle, started, a, b] => runtime.block_on(relayer::measure(relayer::Task {
