@@ -8,7 +8,7 @@ use crate::{
         vectors::{hex, reject, unhex, unhex_array, write},
         world::{World, height},
     },
-    update::{Scene, T0},
+    update::{DEEPEST_NODES, Scene, T0},
     vector,
 };
 use light_client::{CodeHash, Codec, StateRoot, Timestamp};
@@ -415,10 +415,6 @@ fn accounts(scene: &Scene, case: &str, verifier: &Verifier, lower: StateAt, pair
     put("first", "an item after the first account proof's nodes", pair.clone(), first(&surplus), unused());
     let most = [&nodes[..], &vec![rlp::EMPTY_BYTES; MAX_ACCOUNT_PROOF_BYTES - nodes.len()]].concat();
     put("longest", "as many bytes of account proof as are read", pair.clone(), second(&most), unused());
-    let long = [&most[..], &[rlp::EMPTY_BYTES]].concat();
-    let too_long = || malformed("evidence-malformed", None);
-    put("second-proof-too-long", "an account proof of 32769 bytes", pair.clone(), second(&long), too_long());
-    put("first-proof-too-long", "an account proof of 32769 bytes first", pair.clone(), first(&long), too_long());
 
     // Blocks over other states, each with the proof of its own.
     let key = key_of(scene.world.router.as_bytes());
@@ -431,6 +427,10 @@ fn accounts(scene: &Scene, case: &str, verifier: &Verifier, lower: StateAt, pair
     let (forked, its_proof) = over(&deeper);
     let hashes = [hash_of(scene.kind, a), hash_of(scene.kind, &forked)];
     put("other-state", "over two states", [a.clone(), forked.clone()], second(&its_proof), frozen(15, hashes));
+    let (deepest, its_longest) = over(&scene.world.deep_state(DEEPEST_NODES));
+    let twice = [hash_of(scene.kind, &deepest), hash_of(scene.kind, b)];
+    let description = "over a state in which the Router's account lies as deep as an account can";
+    put("deepest", description, [deepest, b.clone()], first(&its_longest), frozen(15, twice));
     let mismatch = || rejected("proof-node-hash-mismatch");
     put("other-state", "with one state's proof twice", [a.clone(), forked.clone()], second(&nodes), mismatch());
     put("swapped", "each with the other's account proof", [forked, a.clone()], second(&its_proof), mismatch());

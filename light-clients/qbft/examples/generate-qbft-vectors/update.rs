@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 
 pub(crate) const T0: u64 = 1_800_000_000;
 
+/// A full branch for each nibble of a key, and the leaf.
+pub(crate) const DEEPEST_NODES: usize = 65;
+
 /// A world, four validators, and a client that trusts them at height 10.
 pub(crate) struct Scene {
     pub(crate) world: World,
@@ -571,6 +574,14 @@ fn accounts(scene: &Scene) {
         "the Router's account under six full branches: 4 validators, 3 seals, 7 nodes",
         deep.root(),
         &deep.prove(&key),
+        advanced(11, &state),
+    );
+    let deepest = world.deep_state(DEEPEST_NODES);
+    put_with(
+        "deepest",
+        "the Router's account as deep as an account can lie",
+        deepest.root(),
+        &deepest.prove(&key),
         advanced(11, &state),
     );
     let absent = world.state_with(None);

@@ -250,6 +250,6 @@ fn check_nodes(nodes: &[u8]) -> Result<(), Error> {
 }
 
 fn check_length(nodes: &[u8]) -> Result<(), Error> {
-    let (expected, found) = ("an account proof of at most 32768 bytes", nodes.len());
+    let (expected, found) = ("an account proof of at most 65535 bytes", nodes.len());
     if found > MAX_ACCOUNT_PROOF_BYTES { Err(Error::EvidenceMalformed { expected, found }) } else { Ok(()) }
 }

@@ -10,8 +10,6 @@ import {QbftHeader} from "./QbftHeader.sol";
 /// The packed messages of `IQbftLightClient`. Positions are calldata offsets: headers and nodes are read where they lie.
 library QbftCodec {
     uint256 internal constant PREIMAGE_BYTES = 72;
-    /// The longest account proof in evidence: 60 full branches. A path of a state with 2^40 accounts has some 12 nodes.
-    uint256 internal constant MAX_ACCOUNT_PROOF_BYTES = 32_768;
     uint256 private constant ADDRESS_BYTES = 20;
 
     /// @param preimageHash SHA-256 of the first 72 bytes.
@@ -121,7 +119,6 @@ library QbftCodec {
         (, uint256 next) = QbftHeader.frame(position, end);
         requireBytes(2, next, end);
         uint256 length = wordAt(next) >> 240;
-        if (length > MAX_ACCOUNT_PROOF_BYTES) revert IQbftLightClient.EvidenceMalformed(MAX_ACCOUNT_PROOF_BYTES, length);
         requireBytes(length, next + 2, end);
         return BoundHeader(position, next + 2, next + 2 + length);
     }
