@@ -47,9 +47,16 @@ impl PathMachine {
         }
         let Some(client) = self.ends[end_index(host)].client.as_ref().filter(|_| active) else { return };
         let (latest, latest_time) = (client.latest.height, client.latest.time);
+        // What an update that is under way does not reach waits for the next one; and so does what needs a time, since that
+        // update's is not known here.
+        let reached = |candidate: &Candidate| {
+            under_way.is_none_or(|under_way| candidate.since <= under_way && candidate.item.step != Step::Timeout)
+        };
         // The client that is well is kept alive meanwhile: they will need it.
+        let mut chosen = if stopped { Vec::new() } else { self.candidates(host, head.height) };
+        chosen.retain(reached);
+        let chosen = self.choose(host, chosen);
         let head = under_way.unwrap_or(head.height);
-        let chosen = if stopped { Vec::new() } else { self.choose(host, self.candidates(host, head)) };
         let reaches = chosen.iter().all(|candidate| candidate.since <= latest && candidate.time <= latest_time);
         let refresh = refresh_at(client, &self.limits).is_some_and(|at| now.seconds() >= at.unix_seconds());
         let target = (!reaches || refresh).then_some(head).filter(|height| *height > latest);
@@ -187,7 +194,8 @@ impl PathMachine {
             Call::Update(height) => Some(*height),
             Call::Packets(..) | Call::Misbehaviour => None,
         });
-        let refreshes = preparing.items.is_empty() || prepared.is_partway;
+        let repeats = update.is_some() && self.end(host).flights.values().any(|flight| flight.update >= update);
+        let refreshes = (preparing.items.is_empty() || prepared.is_partway) && !repeats;
         let useless = carried.is_empty() && !(update.is_some() && refreshes);
         if too_long {
             let half = u32::try_from(carried.len() / 2).unwrap_or(1).max(1);
