@@ -7,7 +7,7 @@ use crate::{
     rules::{ClientRules, Misfit},
 };
 use adapter::{AdapterError, HostedClient, TrustedState};
-use adapter_evm::Difference;
+use adapter_evm::{Difference, client_code};
 use alloy_primitives::Address;
 use light_client::ClientId;
 
@@ -71,8 +71,9 @@ impl Wanted<'_> {
             let found = format!("{found} {advice}");
             return differs("client's contract", format!("{expected}, as noted when it was made"), found);
         }
-        // What it answers about itself is worth what its code is.
-        self.checked(evm.client_difference(&rules.client_type()?, found, &trusted).await)
+        // What it answers about itself is worth what its code is. Its state moves on, and is not compared.
+        let code = self.checked(client_code(&rules.client_type()?, found, &trusted))?;
+        self.checked(evm.code_difference(&code).await)
     }
 
     /// As [`Wanted::difference`], of the client as the chain has it now; `None` also when it has none yet.

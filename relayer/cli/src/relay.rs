@@ -14,7 +14,11 @@ use adapter_evm::{Difference, EvmChain};
 use light_client::{ClientId, Timestamp};
 use relayer_core::Trusted;
 use relayer_engine::{EngineConfig, PathEnd, PathHandles};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+/// How often a client must be found to be another one before the program ends for it, and how long is waited in between.
+const LOOKS: usize = 3;
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// A chain that paths name, with what was opened for it.
 #[derive(Clone)]
@@ -106,8 +110,8 @@ pub(crate) fn engine_config(config: &Config, chains: &[RelayChain]) -> Result<En
 /// would serve somebody else. What cannot be asked now is left to those tasks that ask for it all the time.
 ///
 /// # Errors
-/// [`CliError::Deployment`] when one is another in what two questions in turn find, which two endpoints answer where there
-/// are two.
+/// [`CliError::Deployment`] when one is another in [`LOOKS`] looks, one after another: a node that is behind catches up
+/// meanwhile, and where there are several they take turns.
 pub(crate) async fn check_clients(config: Config, chains: Vec<RelayChain>) -> Result<(), CliError> {
     let find = |name: &str| chains.iter().find(|chain| chain.config.name == name);
     let mut questions = Vec::new();
@@ -127,9 +131,13 @@ pub(crate) async fn check_clients(config: Config, chains: Vec<RelayChain>) -> Re
                 counterparty: &other.client,
             };
             questions.push(async move {
-                let first = wanted.difference_now(contract).await;
-                let Ok(Some(_)) = &first else { return (wanted, first) };
-                (wanted, wanted.difference_now(contract).await)
+                let mut answer = wanted.difference_now(contract).await;
+                for _ in 1..LOOKS {
+                    let Ok(Some(_)) = &answer else { break };
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    answer = wanted.difference_now(contract).await;
+                }
+                (wanted, answer)
             });
         }
     }
