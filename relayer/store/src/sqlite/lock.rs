@@ -12,8 +12,16 @@ const MAX_OWNER_BYTES: u64 = 256;
 /// however it ends.
 #[derive(Debug)]
 pub(super) struct DatabaseLock {
-    // Held, never read: closing it releases the lock.
-    _file: File,
+    file: File,
+}
+
+impl Drop for DatabaseLock {
+    /// Closing the file alone would leave the lock to a process that is being started, until that process closes the
+    /// copies of all files with which it began.
+    fn drop(&mut self) {
+        // An error leaves what closing does.
+        let _ = self.file.unlock();
+    }
 }
 
 impl DatabaseLock {
@@ -46,6 +54,25 @@ impl DatabaseLock {
         file.rewind().map_err(failed("writing the lock"))?;
         let owner: String = owner.chars().filter(|c| !c.is_control()).take(200).collect();
         writeln!(file, "{owner}").map_err(failed("writing the lock"))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    #[test]
+    fn a_copy_of_the_file_in_a_process_that_starts_does_not_keep_the_lock() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("relayer.db");
+        let database = DatabaseFile::find(&path).unwrap();
+        let lock = DatabaseLock::take(&database, "the first").unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(matches!(DatabaseLock::take(&database, "the second"), Err(StoreError::InUse { .. })));
+        drop(lock);
+        DatabaseLock::take(&database, "the second").unwrap();
+        drop(copy);
     }
 }
