@@ -45,7 +45,6 @@ use adapter_json_rpc as rpc;
 
 pub use abi::artefact::{Artefact, ImmutableError};
 pub use account::{Deployed, EvmAccount};
-pub use adapter::Difference;
 pub use adapter_json_rpc::{EndpointConfig, EndpointReport, RpcError, RpcLimits};
 pub use adapter_keystore::{KeyError, KeySource, password_from_file};
 pub use alloy_primitives::Address;

@@ -6,8 +6,8 @@ use crate::{
     registry::{Connected, store_prefix},
     rules::{ClientRules, Misfit},
 };
-use adapter::{AdapterError, HostedClient, TrustedState};
-use adapter_evm::{Difference, client_code};
+use adapter::{AdapterError, Difference, HostedClient, TrustedState};
+use adapter_evm::client_code;
 use alloy_primitives::Address;
 use light_client::ClientId;
 
@@ -74,6 +74,19 @@ impl Wanted<'_> {
         // What it answers about itself is worth what its code is. Its state moves on, and is not compared.
         let code = self.checked(client_code(&rules.client_type()?, found, &trusted))?;
         self.checked(evm.code_difference(&code).await)
+    }
+
+    /// That there is no such difference.
+    ///
+    /// # Errors
+    /// As [`Wanted::difference`]; [`CliError::Deployment`] when there is one.
+    pub(crate) async fn check(&self, client: &HostedClient, contract: Option<Address>) -> Result<(), CliError> {
+        self.difference(client, contract).await?.map_or(Ok(()), |difference| Err(self.wrong(difference)))
+    }
+
+    /// The client is another one.
+    pub(crate) fn wrong(&self, Difference { what, expected, found }: Difference) -> CliError {
+        CliError::Deployment { chain: self.host.name.clone(), what, expected, found }
     }
 
     /// As [`Wanted::difference`], of the client as the chain has it now; `None` also when it has none yet.

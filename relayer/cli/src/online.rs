@@ -11,7 +11,8 @@ use crate::{
     record::{self, LinkRecord},
     registry::{self, Connected, SignerKey},
 };
-use adapter_evm::{Difference, EvmChain};
+use adapter::Difference;
+use adapter_evm::EvmChain;
 use alloy_primitives::Address;
 use light_client::Status;
 use std::{collections::BTreeMap, path::Path, time::Duration};

@@ -10,7 +10,7 @@ use crate::{
     rules::ClientRules,
 };
 use adapter::{AdapterError, TrustedState};
-use adapter_evm::{Difference, EvmChain};
+use adapter_evm::EvmChain;
 use light_client::{ClientId, Timestamp};
 use relayer_core::Trusted;
 use relayer_engine::{EngineConfig, PathEnd, PathHandles};
@@ -141,15 +141,13 @@ pub(crate) async fn check_clients(config: Config, chains: Vec<RelayChain>) -> Re
             });
         }
     }
-    for (Wanted { host, id, .. }, answer) in futures::future::join_all(questions).await {
+    for (wanted, answer) in futures::future::join_all(questions).await {
         match answer {
             Ok(None) => {}
-            Ok(Some(Difference { what, expected, found })) => {
-                return Err(CliError::Deployment { chain: host.name.clone(), what, expected, found });
-            }
+            Ok(Some(difference)) => return Err(wanted.wrong(difference)),
             Err(error) => {
                 let reason = crate::error::Chain(&error).to_string();
-                tracing::warn!(chain = host.name, client = %id, reason, "the client could not be compared");
+                tracing::warn!(chain = wanted.host.name, client = %wanted.id, reason, "the client could not be compared");
             }
         }
     }

@@ -87,7 +87,6 @@ impl Engine {
                 store: Arc::clone(&store),
                 shared: Arc::clone(&shared),
                 call_timeout: config.call_timeout,
-                limits: path.limits.clone(),
             };
             let ends = [&path.a, &path.b];
             let head = |end: &PathEnd| heads.get(&end.chain).cloned();
@@ -103,7 +102,6 @@ impl Engine {
                 path_tasks.push(PathTask {
                     context,
                     owner: config.owner.clone(),
-                    limits: path.limits.clone(),
                     seed: config.seed,
                     events,
                     heads: [head_a, head_b],

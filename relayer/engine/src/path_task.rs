@@ -37,7 +37,6 @@ pub(crate) fn lease_name(path: &PathId) -> String {
 pub(crate) struct PathTask {
     pub(crate) context: Arc<Context>,
     pub(crate) owner: String,
-    pub(crate) limits: Limits,
     pub(crate) seed: u64,
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) heads: [watch::Receiver<Option<Head>>; 2],
@@ -161,7 +160,7 @@ impl PathTask {
         }
         start.last_batch = start.last_batch.max(self.last_batch);
         let clients = [path.a.client.clone(), path.b.client.clone()];
-        Ok(PathMachine::new(path.id.clone(), clients, self.limits.clone(), self.seed, start, self.now()))
+        Ok(PathMachine::new(path.id.clone(), clients, path.limits.clone(), self.seed, start, self.now()))
     }
 
     async fn start(

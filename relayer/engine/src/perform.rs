@@ -22,7 +22,6 @@ pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) call_timeout: Duration,
-    pub(crate) limits: Limits,
 }
 
 /// Which task an action is, and on which chain it depends.
@@ -247,9 +246,9 @@ impl Context {
                 state = trusted_of(update.next, update.time);
             }
         }
-        let items_gas: u64 = items.iter().map(|to_prove| self.limits.step_gas(to_prove.item.step)).sum();
-        let updates_gas = self.limits.update_gas.saturating_mul(messages.len() as u64);
-        let is_too_much = messages.len() > 1 && updates_gas.saturating_add(items_gas) > self.limits.batch_gas;
+        let items_gas: u64 = items.iter().map(|to_prove| self.path.limits.step_gas(to_prove.item.step)).sum();
+        let updates_gas = self.path.limits.update_gas.saturating_mul(messages.len() as u64);
+        let is_too_much = messages.len() > 1 && updates_gas.saturating_add(items_gas) > self.path.limits.batch_gas;
         let is_partway = target.is_some_and(|target| state.height < target) || is_too_much;
         if is_partway {
             // What the packets' steps rest on need not be proven yet where the updates end, or not all goes together.
@@ -283,7 +282,7 @@ impl Context {
 
     /// The first updates that go into one batch: at least one.
     fn within_a_batch(&self, updates: Vec<VerifiedUpdate>) -> impl Iterator<Item = VerifiedUpdate> {
-        let Limits { batch_bytes, batch_gas, update_gas, .. } = self.limits;
+        let Limits { batch_bytes, batch_gas, update_gas, .. } = self.path.limits;
         let (mut bytes, mut gas) = (0_usize, 0_u64);
         updates
             .into_iter()

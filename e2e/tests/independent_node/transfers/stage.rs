@@ -13,16 +13,8 @@ use std::thread;
 pub(super) const CHAINS: [&str; 2] = ["simd-a", "simd-b"];
 const PATH: &str = "simd-a-simd-b";
 const CHAIN_IDS: [&str; 2] = ["simd-1", "simd-2"];
-/// As `configs/paths/cosmos-a-cosmos-b.toml` has them.
-const LIMITS: &str = "
-[limits]
-batch_packets = 100
-batch_bytes = 500_000
-batches_in_flight = 8
-receive_gas = 120_000
-acknowledge_gas = 60_000
-repeat_updates = true
-";
+/// The path as it is shipped, for its limits.
+const SHIPPED: &str = include_str!("../../../../configs/paths/cosmos-a-cosmos-b.toml");
 /// The client on each chain of the other one: the first that it makes.
 const CLIENT: &str = "07-tendermint-0";
 
@@ -58,13 +50,20 @@ impl Stage {
         OpenOptions::new()
             .append(true)
             .open(config.join(format!("paths/{PATH}.toml")))?
-            .write_all(LIMITS.as_bytes())?;
+            .write_all(shipped_limits().ok_or("the shipped path has no limits")?.as_bytes())?;
         program.run(&["link", PATH, "--yes"], "")?;
         program.run(&["check", "--online"], "")?;
         let mut relayer = Relayer::new(program);
         relayer.start()?;
         Ok(Self { relayer, chains })
     }
+}
+
+/// The section of the shipped path that says what its batches hold.
+fn shipped_limits() -> Option<String> {
+    let (_, after) = SHIPPED.split_once("\n[limits]\n")?;
+    let (limits, _) = after.split_once("\n[")?;
+    Some(format!("\n[limits]\n{limits}\n"))
 }
 
 fn write_chain(config: &Path, chain: &Chain) -> Outcome {

@@ -8,8 +8,7 @@ use crate::{
     record::{ClientMade, ClientRecord},
     when::now_millis,
 };
-use adapter::{ChainReader as _, HostedClient, TrustedState};
-use adapter_evm::Difference;
+use adapter::{ChainReader as _, Difference, HostedClient, TrustedState};
 use alloy_primitives::{Address, B256};
 use light_client::{ClientType, Status};
 
@@ -110,9 +109,7 @@ pub(super) async fn check_hosted(host: &End, followed: &End, contract: Option<Ad
         followed: &followed.config,
         counterparty: &followed.client,
     };
-    if let Some(Difference { what, expected, found }) = wanted.difference(&client, contract).await? {
-        return wrong(what, expected, found);
-    }
+    wanted.check(&client, contract).await?;
     match client.status {
         Status::Active => Ok(()),
         Status::Expired => {

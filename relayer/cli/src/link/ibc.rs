@@ -12,9 +12,8 @@ use crate::{
     registry::{self, Connected, store_prefix},
     rules::ClientRules,
 };
-use adapter::{AdapterError, ChainReader as _, HostedClient, TrustedState};
+use adapter::{AdapterError, ChainReader as _, Difference, HostedClient, TrustedState};
 use adapter_cosmos::{CosmosAccount, CosmosReader};
-use adapter_evm::Difference;
 use alloy_primitives::B256;
 use light_client::{ClientId, Codec as _, ErasedError, Status};
 use light_client_tendermint::ClientState;
@@ -211,9 +210,7 @@ async fn check_hosted(host: &IbcEnd, followed: &IbcEnd) -> Result<(), CliError> 
         followed: &followed.config,
         counterparty: &followed.client,
     };
-    if let Some(Difference { what, expected, found }) = wanted.difference(&client, None).await? {
-        return wrong(what, expected, found);
-    }
+    wanted.check(&client, None).await?;
     match client.status {
         Status::Active => Ok(()),
         status => wrong("client's status", "active".to_owned(), status.to_string()),
