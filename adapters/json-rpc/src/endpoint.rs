@@ -138,9 +138,7 @@ impl Endpoint {
             self.check_chain().await?;
             let id = self.take_id();
             let body = self.exchange(&envelope(id, method, params)).await?;
-            let Answer { rest, result } = parse(&body)?;
-            check_envelope(id, &rest)?;
-            result.ok_or_else(no_result)
+            parse::<Answer<T>>(&body)?.open(id)
         })
         .await
     }
@@ -150,6 +148,18 @@ impl Endpoint {
     /// # Errors
     /// See [`RpcError`].
     pub async fn batch(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
+        let answers = self.batch_for::<Value>(requests).await?;
+        Ok(answers.into_iter().map(|answer| answer.map(Option::unwrap_or_default)).collect())
+    }
+
+    /// Asks several questions at once whose answers have one form; what `T` has no place for is passed over.
+    ///
+    /// # Errors
+    /// As [`Endpoint::batch`]; [`RpcError::Malformed`] when an answer has another form than `T`.
+    pub async fn batch_for<T: DeserializeOwned>(
+        &self,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Result<Option<T>, RpcError>>, RpcError> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut requests = requests.into_iter().peekable();
         while requests.peek().is_some() {
@@ -202,10 +212,13 @@ impl Endpoint {
     async fn call_unchecked(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
         let id = self.take_id();
         let body = self.exchange(&envelope(id, method, params)).await?;
-        open(id, parse(&body)?)
+        Ok(parse::<Answer<Value>>(&body)?.open(id)?.unwrap_or_default())
     }
 
-    async fn batch_unchecked(&self, requests: Vec<Request>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
+    async fn batch_unchecked<T: DeserializeOwned>(
+        &self,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Result<Option<T>, RpcError>>, RpcError> {
         let mut ids = Vec::with_capacity(requests.len());
         let mut body = Vec::with_capacity(requests.len());
         for Request { method, params } in requests {
@@ -214,25 +227,23 @@ impl Endpoint {
             body.push(envelope(id, method, params));
         }
         let answer = self.exchange(&Value::Array(body)).await?;
-        let mut answers = match parse::<Value>(&answer)? {
-            Value::Array(answers) => answers,
+        if !begins_with(&answer, b"[") {
             // A node that takes no batches, or not such a large one, answers with a single error.
-            single => {
-                open_error(&single)?;
-                return Err(RpcError::BatchLength { expected: ids.len(), found: 1 });
-            }
-        };
+            open_error(&parse(&answer)?)?;
+            return Err(RpcError::BatchLength { expected: ids.len(), found: 1 });
+        }
+        let mut answers: Vec<Answer<T>> = parse(&answer)?;
         if answers.len() != ids.len() {
             return Err(RpcError::BatchLength { expected: ids.len(), found: answers.len() });
         }
         // The standard allows any order.
         let mut sorted = Vec::with_capacity(ids.len());
         for id in ids {
-            let position = answers.iter().position(|answer| answer.get("id").and_then(Value::as_u64) == Some(id));
+            let position = answers.iter().position(|answer| answer.rest.get("id").and_then(Value::as_u64) == Some(id));
             let answer = position
                 .map(|position| answers.swap_remove(position))
                 .ok_or_else(|| RpcError::WrongId { expected: id, found: "no answer of this id".to_owned() })?;
-            sorted.push(match open(id, answer) {
+            sorted.push(match answer.open(id) {
                 Ok(value) => Ok(value),
                 Err(refusal @ RpcError::Node { .. }) => Err(refusal),
                 Err(broken) => return Err(broken),
@@ -304,12 +315,16 @@ struct Answer<T> {
     rest: Map<String, Value>,
 }
 
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(from).map(Some)
+impl<T> Answer<T> {
+    /// The result, when this is the answer to the request of this id, and no refusal.
+    fn open(self, id: u64) -> Result<Option<T>, RpcError> {
+        check_envelope(id, &self.rest)?;
+        self.result.ok_or_else(|| RpcError::Malformed { found: "neither result nor error".to_owned() })
+    }
 }
 
-fn no_result() -> RpcError {
-    RpcError::Malformed { found: "neither result nor error".to_owned() }
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// Whether the body of an answer that is no success by its status is JSON-RPC all the same: nodes answer refusals so,
@@ -323,8 +338,7 @@ fn is_json_rpc(body: &[u8]) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RpcError> {
-    let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
-    if !matches!(first, Some(b'{' | b'[')) {
+    if !begins_with(body, b"{[") {
         let start = body.get(..60.min(body.len())).unwrap_or_default();
         return Err(RpcError::NotJson { found: printable(&String::from_utf8_lossy(start)) });
     }
@@ -334,6 +348,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RpcError> {
     serde_json::from_slice(body).map_err(|e| RpcError::Malformed { found: printable(&e.to_string()) })
 }
 
+fn begins_with(body: &[u8], any_of: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| any_of.contains(first))
+}
+
 /// At least as many as there are JSON values; in steps short enough for the count to fit into a byte, which the
 /// processor does many of at once.
 fn count_values(body: &[u8]) -> usize {
@@ -341,15 +359,6 @@ fn count_values(body: &[u8]) -> usize {
     let opens = |byte: &u8| u8::from(*byte == b',') | u8::from(*byte == b'[') | u8::from(*byte == b'{');
     let count = |step: &[u8]| step.iter().map(opens).fold(0_u8, u8::wrapping_add);
     body.chunks(STEP).map(|step| usize::from(count(step))).sum()
-}
-
-/// The result of a single answer.
-fn open(id: u64, mut answer: Value) -> Result<Value, RpcError> {
-    let Some(members) = answer.as_object_mut() else {
-        return Err(RpcError::Malformed { found: "no object".to_owned() });
-    };
-    check_envelope(id, members)?;
-    members.remove("result").ok_or_else(no_result)
 }
 
 /// Whether an answer is one to the request of this id, and no refusal.

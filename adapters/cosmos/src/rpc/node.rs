@@ -205,7 +205,7 @@ impl Node {
         let request = |query: &Query| Ok(Request::new(OPERATION, parameters(&query.request()?)?));
         let requests = queries.iter().map(request).collect::<Result<Vec<_>, RpcError>>();
         let requests = requests.map_err(|e| self.failed(e, OPERATION))?;
-        let answers = match self.endpoint.batch(requests).await {
+        let answers = match self.endpoint.batch_for::<abci_query::Response>(requests).await {
             Ok(answers) => answers,
             // Some gateways take no batches; then it is one by one.
             Err(RpcError::Node { .. } | RpcError::BatchLength { .. } | RpcError::HttpStatus { .. }) => {
@@ -219,10 +219,7 @@ impl Node {
         };
         let mut read = Vec::with_capacity(queries.len());
         for (query, answer) in queries.iter().zip(answers) {
-            let answer = answer.and_then(|answer| {
-                serde_json::from_value::<abci_query::Response>(answer)
-                    .map_err(|e| RpcError::Malformed { found: printable(&e.to_string()) })
-            });
+            let answer = answer.and_then(|answer| answer.ok_or_else(|| shape("result", "an answer", "null")));
             match answer {
                 Ok(answer) => read.push(self.read_answer(query, answer).await?),
                 Err(error) => return Err(self.failed_at(error, OPERATION, query.height.unwrap_or_default()).await),

@@ -2,7 +2,7 @@
 
 use crate::{
     proto::{MsgRecvPacketResponse, ResponseResultType},
-    rpc::{Node, Query},
+    rpc::Node,
     writer::messages,
 };
 use adapter::AdapterError;
@@ -11,8 +11,9 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ibc_proto::{cosmos::base::abci::v1beta1::TxMsgData, google::protobuf::Any};
 use prost::Message as _;
 use prost_13::Message as _;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Simulation by the application itself. The gRPC service of the same name loses the code of an error.
 ///
@@ -48,14 +49,17 @@ pub(super) enum Simulated {
 /// # Errors
 /// [`AdapterError::Refused`] with the chain's words when it would fail.
 pub(super) async fn simulate(node: &Node, transaction: Vec<u8>) -> Result<Simulated, AdapterError> {
-    let query = Query { path: SIMULATE.to_owned(), data: transaction, height: None, prove: false };
-    let answer = node.query(&query).await?;
-    match (answer.codespace.as_str(), answer.code) {
-        (_, 0) => read(&answer.value).map_err(|e| node.failed(e, "simulate")),
+    const OPERATION: &str = "simulate";
+    let params = json!({ "path": SIMULATE, "data": hex::encode(transaction), "prove": false });
+    let answer = node.endpoint().call_for::<Simulation>("abci_query", params).await;
+    let answer = answer.map_err(|e| node.failed(e, OPERATION))?;
+    let Some(Simulation { response: Response { code, codespace, log, value } }) = answer else {
+        return Err(node.inconsistent("result", "an answer".to_owned(), "null".to_owned()));
+    };
+    match (codespace.as_str(), code) {
+        (_, 0) => read(&value.0).map_err(|e| node.failed(e, OPERATION)),
         (SDK, WRONG_SEQUENCE) => Ok(Simulated::OtherSequence),
-        (codespace, code) => {
-            Err(AdapterError::Refused { operation: "simulate", reason: reason(codespace, code, &answer.log) })
-        }
+        (codespace, code) => Err(AdapterError::Refused { operation: OPERATION, reason: reason(codespace, code, &log) }),
     }
 }
 
@@ -80,6 +84,35 @@ pub(super) fn is_redundant(messages: &[Any], responses: &[Any]) -> bool {
 /// A failure in words: the chain's own, and the code that decides.
 pub(super) fn reason(codespace: &str, code: u32, log: &str) -> String {
     format!("code {code} of {}: {}", printable(codespace), printable(log))
+}
+
+/// What a node says of a simulation. The answer tells of every event twice: it is long, and little of it is read.
+#[derive(Deserialize)]
+struct Simulation {
+    response: Response,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    #[serde(default)]
+    code: u32,
+    #[serde(default)]
+    codespace: String,
+    #[serde(default)]
+    log: String,
+    #[serde(default)]
+    value: Base64,
+}
+
+/// Bytes that are written as a text; null stands for none.
+#[derive(Default)]
+struct Base64(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Option::<Cow<'de, str>>::deserialize(from)?.unwrap_or_default();
+        BASE64_STANDARD.decode(text.as_bytes()).map(Self).map_err(D::Error::custom)
+    }
 }
 
 /// What is read of the application's answer; its events, which are most of it, are passed over.
