@@ -33,6 +33,8 @@ pub struct HostedClient {
     pub latest_height: Height,
     /// The time of its latest consensus state.
     pub latest_time: Timestamp,
+    /// Whether it takes updates from every state that it stores; else from the latest only.
+    pub updates_from_any_state: bool,
     /// The encoded client state, as the light client's `ClientState` decodes it.
     pub client: Vec<u8>,
     /// The encoded consensus state at `latest_height`.

@@ -20,6 +20,8 @@ pub struct HostedClient {
     pub latest: Trusted,
     /// When it expires unless it is updated; `None` when never.
     pub expires: Option<Timestamp>,
+    /// Whether it takes updates from every state that it stores; else from the latest only.
+    pub updates_from_any_state: bool,
 }
 
 /// What an event of a chain tells. Nothing of it is believed before it is proven.

@@ -22,9 +22,6 @@ pub struct Limits {
     pub timeout_gas: u64,
     /// The most batches of a path under way to one chain.
     pub batches_in_flight: u32,
-    /// Whether a batch that needs a client update which is under way brings it too, and does not wait until the first one is
-    /// there: for chains where an update that does nothing costs little beside a packet.
-    pub repeat_updates: bool,
     /// The most transactions of one signer that are not final.
     pub open_nonces: u32,
     /// The most batches that wait for one signer.
@@ -89,7 +86,6 @@ impl Default for Limits {
             acknowledge_gas: 200_000,
             timeout_gas: 200_000,
             batches_in_flight: 4,
-            repeat_updates: false,
             open_nonces: 8,
             queued_batches: 64,
             event_blocks: 512,

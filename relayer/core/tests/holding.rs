@@ -10,9 +10,13 @@ use relayer_store::{Guard, MemoryStore, Store as _};
 const NOW: u64 = 1_700_000_000_000;
 
 fn machine(start: PathStart) -> PathMachine {
+    machine_within(Limits::default(), start)
+}
+
+fn machine_within(limits: Limits, start: PathStart) -> PathMachine {
     let clients = ["qbft-0", "qbft-1"].map(|id| id.parse().unwrap());
     let start = PathStart { views: [Some(trusted(10)), Some(trusted(10))], ..start };
-    PathMachine::new("a-b".parse().unwrap(), clients, Limits::default(), 1, start, UnixMillis::new(NOW))
+    PathMachine::new("a-b".parse().unwrap(), clients, limits, 1, start, UnixMillis::new(NOW))
 }
 
 fn trusted(height: u64) -> Trusted {
@@ -86,8 +90,12 @@ fn ready(machine: &mut PathMachine) {
         let head = Head { height: Height::new(10), time: trusted(10).time };
         machine.handle(Event::Head(end, head), at(0));
     }
-    let client = HostedClient { status: Status::Active, latest: trusted(10), expires: None };
+    let client = hosted(10, false);
     machine.handle(Event::Client(End::B, client), at(0));
+}
+
+fn hosted(latest: u64, updates_from_any_state: bool) -> HostedClient {
+    HostedClient { status: Status::Active, latest: trusted(latest), expires: None, updates_from_any_state }
 }
 
 fn prepare(actions: &[Action]) -> Option<(u64, Vec<(Item, bool)>)> {
@@ -301,9 +309,83 @@ fn a_way_that_is_longer_than_a_batch_is_gone_in_parts() {
     // The packets go with the next one, and have not failed.
     let outcome = BatchOutcome::Included { height: Height::new(10), success: true, failed: Vec::new() };
     machine.handle(Event::Finished { host: End::B, batch, outcome }, at(3));
-    let client = HostedClient { status: Status::Active, latest: trusted(7), expires: None };
+    let client = hosted(7, false);
     let (_, items) = prepare(&machine.handle(Event::Client(End::B, client), at(4))).expect("it goes on from there");
     assert_eq!(items.len(), 2);
+}
+
+/// What goes to B in two batches that are prepared one after the other, while neither is through: the numbers of the
+/// packets of each, and the update that each brings.
+fn two_batches(updates_from_any_state: bool) -> Vec<(Vec<u64>, Option<Height>)> {
+    let limits = Limits { batch_packets: 2, ..Limits::default() };
+    let mut machine = machine_within(limits, PathStart::default());
+    ready(&mut machine);
+    machine.handle(Event::Client(End::B, hosted(5, updates_from_any_state)), at(0));
+    let mut actions = machine.handle(sent(3), at(1));
+    let mut batches = Vec::new();
+    while let Some(prepare) = actions.iter().find_map(|action| match action {
+        Action::Prepare { batch, items, target, trusted, .. } => Some((*batch, items.clone(), *target, trusted.height)),
+        _ => None,
+    }) {
+        let (batch, items, target, trusted) = prepare;
+        assert_eq!(trusted, Height::new(5), "the state that the client is known to have");
+        let sequences: Vec<Sequence> = items.iter().map(|to_prove| to_prove.item.sequence).collect();
+        batches.push((sequences.iter().map(|sequence| sequence.get()).collect(), target));
+        let mut calls: Vec<relayer_core::Call> = target.map(relayer_core::Call::Update).into_iter().collect();
+        calls.push(relayer_core::Call::Packets(Step::Receive, sequences));
+        let height = target.unwrap_or(trusted);
+        let prepared = Prepared {
+            messages: vec![1],
+            calls,
+            height,
+            time: trusted_time(),
+            is_partway: false,
+            disproven: Vec::new(),
+            evidence: Vec::new(),
+        };
+        // The next batch is made a block later.
+        let head = Head { height: Height::new(11), time: trusted_time() };
+        machine.handle(Event::Head(End::A, head), at(2));
+        actions = machine.handle(Event::Prepared { host: End::B, batch, prepared }, at(3));
+    }
+    batches
+}
+
+fn trusted_time() -> Timestamp {
+    trusted(10).time
+}
+
+#[test]
+fn an_update_under_way_is_waited_for_where_the_next_one_starts_from_it() {
+    let update = |height| Some(Height::new(height));
+    assert_eq!(two_batches(false), [(vec![1, 2], update(10))]);
+    assert_eq!(two_batches(true), [(vec![1, 2], update(10)), (vec![3], update(11))]);
+}
+
+#[test]
+fn a_stretch_that_carries_nothing_is_waited_for_by_any_client() {
+    let mut machine = machine(PathStart::default());
+    ready(&mut machine);
+    machine.handle(Event::Client(End::B, hosted(5, true)), at(0));
+    let (batch, _) = prepare(&machine.handle(sent(2), at(1))).expect("nothing is in its way");
+    let prepared = Prepared {
+        messages: vec![1],
+        calls: vec![relayer_core::Call::Update(Height::new(7))],
+        height: Height::new(7),
+        time: trusted_time(),
+        is_partway: true,
+        disproven: Vec::new(),
+        evidence: Vec::new(),
+    };
+    let actions = machine.handle(Event::Prepared { host: End::B, batch, prepared }, at(2));
+    assert!(actions.iter().any(|action| matches!(action, Action::Submit(_))), "{actions:?}");
+    assert_eq!(prepare(&actions), None);
+    assert_eq!(prepare(&machine.handle(Event::Tick, at(5_000))), None, "the same stretch again");
+    let outcome = BatchOutcome::Included { height: Height::new(10), success: true, failed: Vec::new() };
+    let actions = machine.handle(Event::Finished { host: End::B, batch, outcome }, at(5_001));
+    assert_eq!(prepare(&actions), None, "the client is read first");
+    let actions = machine.handle(Event::Client(End::B, hosted(7, true)), at(5_002));
+    assert!(prepare(&actions).is_some(), "{actions:?}");
 }
 
 #[test]

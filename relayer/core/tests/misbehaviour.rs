@@ -26,7 +26,7 @@ fn trusted(height: u64) -> Trusted {
 
 fn client(status: Status) -> HostedClient {
     let expires = Some(Timestamp::from_unix_seconds(NOW / 1_000 + 1_000));
-    HostedClient { status, latest: trusted(10), expires }
+    HostedClient { status, latest: trusted(10), expires, updates_from_any_state: false }
 }
 
 fn at(millis: u64) -> UnixMillis {

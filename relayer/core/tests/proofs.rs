@@ -127,7 +127,8 @@ fn claims() -> Vec<Event> {
     claims.push(found(Wanted::Sent, Observed::Sent { height: Height::new(3), packet: packet() }));
     claims.push(found(Wanted::Acknowledgement, acknowledged()));
     for host in End::BOTH {
-        let client = HostedClient { status: Status::Active, latest: trusted(12), expires: None };
+        let client =
+            HostedClient { status: Status::Active, latest: trusted(12), expires: None, updates_from_any_state: false };
         claims.push(Event::Client(host, client));
         for batch in 1..4 {
             for success in [true, false] {

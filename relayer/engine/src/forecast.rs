@@ -32,7 +32,7 @@ mod tests {
         let latest = Trusted { height: Height::new(1), time, client: Vec::new(), consensus: Vec::new() };
         let expires = expires.map(Timestamp::from_unix_seconds);
         ClientReport {
-            client: Some(HostedClient { status: Status::Active, latest, expires }),
+            client: Some(HostedClient { status: Status::Active, latest, expires, updates_from_any_state: false }),
             refresh: refresh.map(Timestamp::from_unix_seconds),
             verified: None,
         }

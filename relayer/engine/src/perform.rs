@@ -132,7 +132,8 @@ impl Context {
             consensus: client.consensus,
         };
         let expires = self.expiry(host.other(), &latest);
-        Ok(Event::Client(host, HostedClient { status: client.status, latest, expires }))
+        let adapter::HostedClient { status, updates_from_any_state, .. } = client;
+        Ok(Event::Client(host, HostedClient { status, latest, expires, updates_from_any_state }))
     }
 
     /// When a client in this state expires: the first second at which the light client says so, found by halving.

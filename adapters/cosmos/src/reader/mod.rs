@@ -348,6 +348,8 @@ impl ChainReader for CosmosReader {
                 status,
                 latest_height: client.hosted.latest_height,
                 latest_time: consensus.time,
+                // Source: ibc-go v10.3.0, `modules/light-clients/07-tendermint/update.go` (`verifyHeader`).
+                updates_from_any_state: true,
                 client: client.hosted.client_state(node.label(), &consensus)?.encode(),
                 consensus: consensus.encode(),
                 counterparty,

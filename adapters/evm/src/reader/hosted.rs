@@ -97,6 +97,7 @@ pub(super) async fn client(
         },
         latest_height: client.height(latest.0),
         latest_time: consensus.time,
+        updates_from_any_state: false,
         client: encoded,
         consensus: consensus.encoded,
         counterparty: counterparty.map_err(|e| inconsistent(view, "counterparty", "a client id", e))?,

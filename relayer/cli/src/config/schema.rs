@@ -319,7 +319,6 @@ pub(crate) struct PathLimits {
     acknowledge_gas: Option<u64>,
     timeout_gas: Option<u64>,
     batches_in_flight: Option<u32>,
-    repeat_updates: Option<bool>,
 }
 
 impl PathLimits {
@@ -339,7 +338,6 @@ impl PathLimits {
             acknowledge_gas: self.acknowledge_gas.unwrap_or(all.acknowledge_gas),
             timeout_gas: self.timeout_gas.unwrap_or(all.timeout_gas),
             batches_in_flight: self.batches_in_flight.unwrap_or(all.batches_in_flight),
-            repeat_updates: self.repeat_updates.unwrap_or(all.repeat_updates),
             ..all.clone()
         }
     }

@@ -29,15 +29,15 @@ impl PathMachine {
         let now = self.now;
         let state = &self.ends[end_index(host)];
         let (Some(client), Some(head)) = (&state.client, self.ends[end_index(host.other())].head) else { return };
-        let under_way = state.flights.values().filter_map(|flight| flight.update).max();
         let busy = state.preparing.is_some()
             || state.client_expected.is_some()
             || state.flights.len() >= self.limits.batches_in_flight.max(1) as usize
-            // What follows an update is proven at its height: it has to be there first, or be brought along.
-            || (under_way.is_some() && !self.limits.repeat_updates);
+            // The next update starts from this one, and what follows is proven at its height: it has to be there first.
+            || state.flights.values().any(|flight| flight.is_waited_for(client));
         if busy || !state.prepare.is_due(now) {
             return;
         }
+        let is_updating = state.flights.values().any(|flight| flight.update.is_some());
         let active = client.status == Status::Active;
         let other = self.ends[end_index(host.other())].client.as_ref();
         // A chain that was caught certifying two blocks is given nothing more to hold until people have decided.
@@ -47,21 +47,13 @@ impl PathMachine {
         }
         let Some(client) = self.ends[end_index(host)].client.as_ref().filter(|_| active) else { return };
         let (latest, latest_time) = (client.latest.height, client.latest.time);
-        // What an update that is under way does not reach waits for the next one; and so does what needs a time, since that
-        // update's is not known here.
-        let reached = |candidate: &Candidate| {
-            under_way.is_none_or(|under_way| candidate.since <= under_way && candidate.item.step != Step::Timeout)
-        };
         // The client that is well is kept alive meanwhile: they will need it.
-        let mut chosen = if stopped { Vec::new() } else { self.candidates(host, head.height) };
-        chosen.retain(reached);
-        let chosen = self.choose(host, chosen);
-        let head = under_way.unwrap_or(head.height);
+        let chosen = if stopped { Vec::new() } else { self.choose(host, self.candidates(host, head.height)) };
         let reaches = chosen.iter().all(|candidate| candidate.since <= latest && candidate.time <= latest_time);
-        let refresh = refresh_at(client, &self.limits).is_some_and(|at| now.seconds() >= at.unix_seconds());
-        let target = (!reaches || refresh).then_some(head).filter(|height| *height > latest);
-        // The update that is under way does not go alone a second time.
-        if (chosen.is_empty() || !reaches) && (target.is_none() || under_way.is_some() && chosen.is_empty()) {
+        let refresh =
+            !is_updating && refresh_at(client, &self.limits).is_some_and(|at| now.seconds() >= at.unix_seconds());
+        let target = (!reaches || refresh).then_some(head.height).filter(|height| *height > latest);
+        if (chosen.is_empty() || !reaches) && target.is_none() {
             return;
         }
         let trusted = client.latest.clone();
@@ -194,8 +186,7 @@ impl PathMachine {
             Call::Update(height) => Some(*height),
             Call::Packets(..) | Call::Misbehaviour => None,
         });
-        let repeats = update.is_some() && self.end(host).flights.values().any(|flight| flight.update >= update);
-        let refreshes = (preparing.items.is_empty() || prepared.is_partway) && !repeats;
+        let refreshes = preparing.items.is_empty() || prepared.is_partway;
         let useless = carried.is_empty() && !(update.is_some() && refreshes);
         if too_long {
             let half = u32::try_from(carried.len() / 2).unwrap_or(1).max(1);
@@ -288,11 +279,14 @@ impl PathMachine {
         let Some(flight) = self.end(host).flights.remove(&batch) else { return };
         let (now, patience) = (self.now, self.limits.event_patience_millis);
         if let Some(update) = flight.update {
-            // Whatever became of it, the client is read again before anything is built upon it.
             let reached =
                 matches!(outcome, BatchOutcome::Included { success: true, failed, .. } if !failed.contains(&0));
             let state = self.end(host);
-            state.client_expected = Some((if reached { update } else { Height::default() }, now.plus_millis(patience)));
+            if state.client.as_ref().is_none_or(|client| flight.is_waited_for(client)) {
+                // Whatever became of it, the client is read again before anything is built upon it.
+                let expected = if reached { update } else { Height::default() };
+                state.client_expected = Some((expected, now.plus_millis(patience)));
+            }
             state.client_read.done(now);
         } else if flight.calls.contains(&Call::Misbehaviour) {
             self.end(host).client_read.done(now);

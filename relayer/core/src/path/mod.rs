@@ -425,6 +425,13 @@ impl PathMachine {
 }
 
 impl Flight {
+    /// Whether no batch for the client is made before this one's update is there: since updates start from the latest state
+    /// only, or since it leads on and carries nothing, and the next stretch starts where it ends.
+    fn is_waited_for(&self, client: &HostedClient) -> bool {
+        let carries = self.calls.iter().any(|call| matches!(call, crate::Call::Packets(..)));
+        self.update.is_some() && !(client.updates_from_any_state && carries)
+    }
+
     /// A batch remembered with its nonce: its calls are known by their packets, one call for each step.
     fn remembered(purpose: &Purpose) -> Self {
         let mut calls: Vec<crate::Call> = purpose.update.map(crate::Call::Update).into_iter().collect();

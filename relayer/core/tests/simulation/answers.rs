@@ -81,6 +81,7 @@ impl World {
                 let half = trusted(followed, client.latest / 2);
                 let high = followed.height_of(client.latest + 100);
                 let expires = client.latest_time + TRUSTING_SECONDS;
+                let updates_from_any_state = client.updates_from_any_state;
                 let expired = self.chains[index(host)].time() >= expires;
                 match self.lie() {
                     Some(Lie::Low) => latest = half,
@@ -93,6 +94,7 @@ impl World {
                         status: if expired { Status::Expired } else { Status::Active },
                         latest,
                         expires: Some(Timestamp::from_unix_seconds(expires)),
+                        updates_from_any_state,
                     },
                 ))
             }

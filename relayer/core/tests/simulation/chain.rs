@@ -61,6 +61,8 @@ pub(crate) struct Client {
     pub(crate) latest: u64,
     pub(crate) latest_time: u64,
     pub(crate) heights: BTreeSet<u64>,
+    /// As ibc-go's clients; those of our contracts take them from the latest only.
+    pub(crate) updates_from_any_state: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -100,7 +102,7 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(end: End, consensus: Consensus, paths: usize, time: u64) -> Self {
+    pub(crate) fn new(end: End, consensus: Consensus, updates_from_any_state: bool, paths: usize, time: u64) -> Self {
         let mut chain = Self {
             end,
             consensus,
@@ -120,7 +122,7 @@ impl Chain {
         };
         for path in 0..paths {
             chain.put((path, Slot::NextSequence), 1_u64.to_be_bytes().to_vec());
-            let client = Client { latest: 0, latest_time: time, heights: BTreeSet::from([0]) };
+            let client = Client { latest: 0, latest_time: time, heights: BTreeSet::from([0]), updates_from_any_state };
             chain.clients.insert(path, client);
         }
         chain
@@ -267,11 +269,18 @@ impl Chain {
                     return true;
                 }
                 let Some(time) = other.time_at(*target) else { return false };
-                if !active || client.latest != *trusted || *target <= client.latest {
+                let is_known = if client.updates_from_any_state {
+                    client.heights.contains(trusted)
+                } else {
+                    client.latest == *trusted && client.latest < *target
+                };
+                if !active || !is_known || target <= trusted {
                     return false;
                 }
-                client.latest = *target;
-                client.latest_time = time;
+                if client.latest < *target {
+                    client.latest = *target;
+                    client.latest_time = time;
+                }
                 client.heights.insert(*target);
                 true
             }

@@ -143,10 +143,10 @@ impl World {
             faults,
             millis: START_SECONDS * 1000,
             chains: [(End::A, kinds[0]), (End::B, kinds[1])]
-                .map(|(end, kind)| Chain::new(end, kind, count, START_SECONDS)),
+                .map(|(end, kind)| Chain::new(end, kind, random.chance(300), count, START_SECONDS)),
             store,
             guard: Guard { lease: LEASE.into(), fence: lease.fence },
-            limits: Limits { repeat_updates: random.chance(300), ..limits() },
+            limits: limits(),
             machines: Vec::new(),
             signers: Vec::new(),
             outages: Outages::default(),
