@@ -160,7 +160,7 @@ impl CosmosReader {
     async fn submitted(&self, id: &ClientId, queries: &[String]) -> Result<At<Option<Submitted>>, AdapterError> {
         let work = |node: Node| async move {
             for query in queries {
-                let found = node.transactions(query).await?.into_iter().find(|found| found.code == 0);
+                let found = node.submissions(query).await?.into_iter().find(|found| found.code == 0);
                 if let Some(transaction) = found {
                     let (submitter, messages) = accepted::messages_to(id, &transaction.bytes);
                     let value = Submitted { transaction: TransactionHash(transaction.hash), submitter, messages };

@@ -1,9 +1,12 @@
 //! What nodes answer, in our own types.
 
 use adapter_json_rpc::{Fields, RpcError, printable};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use light_client::{BlockHash, Timestamp};
 use light_client_tendermint::{Header, json::ProofOperation};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
+use std::borrow::Cow;
 use tendermint::{abci, block::Height as BlockHeight};
 use tendermint_rpc::endpoint::{abci_query, tx};
 
@@ -113,6 +116,32 @@ impl From<abci_query::AbciQuery> for QueryAnswer {
             proof: answer.proof.into_iter().flat_map(|proof| proof.ops).map(operation).collect(),
         }
     }
+}
+
+/// Bytes that are written as a text; null stands for none.
+#[derive(Default)]
+pub(crate) struct Base64(pub(crate) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Option::<Cow<'de, str>>::deserialize(from)?.unwrap_or_default();
+        BASE64_STANDARD.decode(text.as_bytes()).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A transaction in a block, as somebody submitted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Submission {
+    /// SHA-256 of its bytes.
+    pub(crate) hash: [u8; 32],
+    /// The height of its block.
+    pub(crate) height: u64,
+    /// Its place in the block, from 0.
+    pub(crate) index: u32,
+    /// 0 when it succeeded.
+    pub(crate) code: u32,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// A transaction in a block, with what became of it.

@@ -13,7 +13,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{Event, Query, QueryAnswer, Transaction};
+pub(crate) use answer::{Base64, Event, Query, QueryAnswer, Submission, Transaction};
 pub(crate) use node::Node;
 
 use crate::{EndpointReport, TendermintConfig};

@@ -1,7 +1,7 @@
 //! Looking up transactions and blocks by what they told of.
 
 use super::{
-    Node, Transaction,
+    Base64, Node, Submission, Transaction,
     answer::{number, shape},
     node::parameters,
 };
@@ -14,6 +14,7 @@ use tendermint_rpc::{
     endpoint::{block_search, tx_search},
 };
 
+const TX_SEARCH: &str = "tx_search";
 /// Results on one page: what nodes give at most.
 ///
 /// Source: CometBFT 0.38, `rpc/core/env.go` (`maxPerPage`).
@@ -47,6 +48,41 @@ struct FoundHeight {
     height: Value,
 }
 
+/// The transactions of an answer; what became of them, which is most of it, is passed over.
+#[derive(Deserialize)]
+struct FoundSubmissions {
+    #[serde(default)]
+    txs: Option<Vec<FoundSubmission>>,
+    total_count: Value,
+}
+
+#[derive(Deserialize)]
+struct FoundSubmission {
+    hash: String,
+    height: Value,
+    #[serde(default)]
+    index: u32,
+    tx_result: FoundResult,
+    tx: Base64,
+}
+
+#[derive(Deserialize)]
+struct FoundResult {
+    #[serde(default)]
+    code: u32,
+}
+
+impl FoundSubmission {
+    fn read(self) -> Result<Submission, RpcError> {
+        let Self { hash, height, index, tx_result: FoundResult { code }, tx: Base64(bytes) } = self;
+        let found = light_client::sha256(&[&bytes]);
+        if !hash.eq_ignore_ascii_case(&hex::encode(found)) {
+            return Err(shape("hash", "the hash of the transaction's bytes", &hash));
+        }
+        Ok(Submission { hash: found, height: number("height", &height)?, index, code, bytes })
+    }
+}
+
 /// What a search found on one page.
 struct Page<T> {
     total: usize,
@@ -60,30 +96,48 @@ impl Node {
     /// [`AdapterError::Inconsistent`] when the pages do not add up, [`AdapterError::Refused`] when there are more than
     /// [`MAX_RESULTS`], or they are longer together than [`MAX_RESULT_BYTES`].
     pub(crate) async fn transactions(&self, query: &str) -> Result<Vec<Transaction>, AdapterError> {
-        const OPERATION: &str = "tx_search";
         let encodes_events = self.status().await?.encodes_events;
         let ask = |page, per_page| async move {
             let request = tx_search::Request::new(query, false, page, per_page, Order::Ascending);
             let params = parameters(&request)?;
             let answer = if encodes_events {
-                self.ask_for::<tx_search::v0_34::DialectResponse>(OPERATION, params).await?.into()
+                self.ask_for::<tx_search::v0_34::DialectResponse>(TX_SEARCH, params).await?.into()
             } else {
-                self.ask_for::<tx_search::Response>(OPERATION, params).await?
+                self.ask_for::<tx_search::Response>(TX_SEARCH, params).await?
             };
             let total = usize::try_from(answer.total_count).unwrap_or(usize::MAX);
             let results = answer.txs.into_iter().map(Transaction::read).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, RpcError>(Page { total, results })
         };
-        let found = self.search(OPERATION, RESULTS_PER_PAGE, Transaction::length, ask).await?;
-        let in_order = |pair: &[Transaction]| match pair {
-            [a, b] => (a.height, a.index) < (b.height, b.index),
-            _ => true,
+        let found = self.search(TX_SEARCH, RESULTS_PER_PAGE, Transaction::length, ask).await?;
+        self.check_order(found.iter().map(|found| (found.height, found.index)))?;
+        Ok(found)
+    }
+
+    /// The transactions that match, in the chain's order, as they were submitted.
+    ///
+    /// # Errors
+    /// As [`Node::transactions`].
+    pub(crate) async fn submissions(&self, query: &str) -> Result<Vec<Submission>, AdapterError> {
+        let ask = |page, per_page| async move {
+            let request = tx_search::Request::new(query, false, page, per_page, Order::Ascending);
+            let answer = self.ask_for::<FoundSubmissions>(TX_SEARCH, parameters(&request)?).await?;
+            let total = usize::try_from(number("total_count", &answer.total_count)?).unwrap_or(usize::MAX);
+            let results = answer.txs.into_iter().flatten().map(FoundSubmission::read).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, RpcError>(Page { total, results })
         };
-        if !found.windows(2).all(in_order) {
+        let length = |found: &Submission| found.bytes.len();
+        let found = self.search(TX_SEARCH, RESULTS_PER_PAGE, length, ask).await?;
+        self.check_order(found.iter().map(|found| (found.height, found.index)))?;
+        Ok(found)
+    }
+
+    fn check_order(&self, places: impl Iterator<Item = (u64, u32)>) -> Result<(), AdapterError> {
+        if !places.is_sorted_by(|a, b| a < b) {
             let expected = "each transaction once, in the chain's order".to_owned();
             return Err(self.inconsistent("txs", expected, "another order".to_owned()));
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The heights of the blocks that match, ascending.

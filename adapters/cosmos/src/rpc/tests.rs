@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{Node, Query, TendermintRpc};
+use super::{Node, Query, Submission, TendermintRpc, Transaction};
 use crate::{
     EndpointConfig, RpcError, TendermintConfig,
     fake::{Chain, Fake, Raw},
@@ -330,6 +330,11 @@ async fn transactions_are_found_in_every_dialect() {
         let node = node(&fake, "dockerchain").await;
         let found = node.transactions("app.creator = 'Cosmoshi Netowoko'").await.unwrap();
         assert_eq!(found.len(), capture["tx_search"]["txs"].as_array().unwrap().len());
+        let submitted = node.submissions("app.creator = 'Cosmoshi Netowoko'").await.unwrap();
+        let parts = |found: &Transaction| (found.hash, found.height, found.index, found.code, found.bytes.clone());
+        let expected: Vec<_> = found.iter().map(parts).collect();
+        let parts = |found: Submission| (found.hash, found.height, found.index, found.code, found.bytes);
+        assert_eq!(submitted.into_iter().map(parts).collect::<Vec<_>>(), expected);
         let first = &found[0];
         assert_eq!(hex::encode_upper(first.hash), capture["tx_search"]["txs"][0]["hash"].as_str().unwrap());
         assert_eq!((first.code, first.bytes.as_slice()), (0, b"async-key=value".as_slice()));
@@ -374,7 +379,10 @@ async fn searches_that_do_not_add_up_are_refused() {
         change(&mut search);
         let fake =
             Fake::start(move |method, _| Ok(if method == "status" { status.clone() } else { search.clone() })).await;
-        let error = node(&fake, "dockerchain").await.transactions("a.b = 'c'").await.expect_err(name);
-        assert_eq!(error.kind(), kind, "{name}: {error}");
+        let node = node(&fake, "dockerchain").await;
+        for error in [node.transactions("a.b = 'c'").await.err(), node.submissions("a.b = 'c'").await.err()] {
+            let error = error.expect(name);
+            assert_eq!(error.kind(), kind, "{name}: {error}");
+        }
     }
 }

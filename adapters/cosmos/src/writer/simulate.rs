@@ -2,7 +2,7 @@
 
 use crate::{
     proto::{MsgRecvPacketResponse, ResponseResultType},
-    rpc::Node,
+    rpc::{Base64, Node},
     writer::messages,
 };
 use adapter::AdapterError;
@@ -11,9 +11,8 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ibc_proto::{cosmos::base::abci::v1beta1::TxMsgData, google::protobuf::Any};
 use prost::Message as _;
 use prost_13::Message as _;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use std::borrow::Cow;
 
 /// Simulation by the application itself. The gRPC service of the same name loses the code of an error.
 ///
@@ -102,17 +101,6 @@ struct Response {
     log: String,
     #[serde(default)]
     value: Base64,
-}
-
-/// Bytes that are written as a text; null stands for none.
-#[derive(Default)]
-struct Base64(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Base64 {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = Option::<Cow<'de, str>>::deserialize(from)?.unwrap_or_default();
-        BASE64_STANDARD.decode(text.as_bytes()).map(Self).map_err(D::Error::custom)
-    }
 }
 
 /// What is read of the application's answer; its events, which are most of it, are passed over.
