@@ -1,4 +1,7 @@
-use crate::{ClientState, Commit, ConsensusState, Error, Header, SetHash, Tendermint, update::check_state};
+use crate::{
+    ClientState, Commit, ConsensusState, Error, Header, LightBlock, SetHash, Tendermint, TreeHash, ValidatorSet,
+    update::check_state,
+};
 use alloc::vec::Vec;
 use light_client::{Codec, Cursor, Timestamp, Trusted};
 
@@ -39,6 +42,29 @@ impl Evidence {
     pub fn new(lower: StateAt, upper: Option<StateAt>, mut headers: [Certified; 2]) -> Self {
         headers.sort_by_key(|certified| certified.header.height());
         Self { lower, upper, headers }
+    }
+
+    /// Puts evidence together out of two blocks, each with as many votes as certify it to the set that it is judged by
+    /// ([`Evidence::set_judging`]), whichever set it lists; or to the one that it lists, where that set is not among `sets`.
+    /// `latest` is the number of the client's latest height.
+    ///
+    /// # Errors
+    /// As [`LightBlock::certified_by`].
+    pub fn of_blocks(
+        lower: StateAt,
+        upper: Option<StateAt>,
+        [first, second]: &[LightBlock; 2],
+        sets: &[&ValidatorSet],
+        tree_hash: TreeHash,
+        latest: u64,
+    ) -> Result<Self, Error> {
+        let listed = Self::new(lower, upper, [first.certified()?, second.certified()?]);
+        let judged = |block: &LightBlock| {
+            let judging = listed.set_judging(block.header.height(), latest).ok();
+            let set = sets.iter().find(|set| Some(set.hash(&tree_hash)) == judging);
+            set.map_or_else(|| block.certified(), |set| block.certified_by(set))
+        };
+        Ok(Self::new(lower, upper, [judged(first)?, judged(second)?]))
     }
 }
 
@@ -200,7 +226,7 @@ impl Evidence {
 }
 
 /// Whether the headers are of one height, once they cannot both be honest.
-fn check_conflict(tree_hash: crate::TreeHash, first: &Header, second: &Header) -> Result<bool, Error> {
+fn check_conflict(tree_hash: TreeHash, first: &Header, second: &Header) -> Result<bool, Error> {
     if first.height() > second.height() {
         return Err(Error::EvidenceMalformed {
             expected: "the header of the lower height first",

@@ -286,6 +286,14 @@ fn a_forged_header_that_was_followed_is_shown_by_what_nodes_answer() {
         CLIENT.verify_misbehaviour(trusted, &evidence, now)
     };
     let by_set = |block: &LightBlock| block.certified_by(&set).unwrap();
+    let blocks = [forged_block.clone(), honest_block.clone()];
+    let tree_hash = client.parameters().tree_hash;
+    let found = Evidence::of_blocks(lower, Some(upper), &blocks, &[&set], tree_hash, 15).unwrap();
+    assert_eq!(found, Evidence::new(lower, Some(upper), [by_set(&forged_block), by_set(&honest_block)]));
+    // Without the set that judges them the votes are those of the sets that they list.
+    let listed = blocks.each_ref().map(|block| block.certified().unwrap());
+    let found = Evidence::of_blocks(lower, Some(upper), &blocks, &[], tree_hash, 15).unwrap();
+    assert_eq!(found, Evidence::new(lower, Some(upper), listed));
     assert!(show([by_set(&forged_block), by_set(&honest_block)]).unwrap().is_frozen());
     let own_votes = show([forged_block.certified().unwrap(), by_set(&honest_block)]);
     assert!(matches!(own_votes, Err(Error::ValidatorsHashMismatch { .. })));

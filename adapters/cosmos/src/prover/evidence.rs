@@ -252,13 +252,17 @@ impl TendermintProver {
         blocks.sort_by_key(|block| block.header.height());
         let own = [blocks[0].recorded().map_err(refused)?, blocks[1].recorded().map_err(refused)?];
         let own = Evidence::new(lower, upper, own);
-        let mut evidence = own.clone();
-        for (half, block) in evidence.headers.iter_mut().zip(&blocks) {
-            let judging = own.set_judging(block.header.height(), client.latest().number).map_err(refused)?;
+        let latest = client.latest().number;
+        let mut sets = Vec::with_capacity(blocks.len());
+        for block in &blocks {
+            let judging = own.set_judging(block.header.height(), latest).map_err(refused)?;
             let after = if judging == lower.state.next_set_hash { lower } else { upper.unwrap_or(lower) };
             let at_hand = own.headers.iter().map(|certified| &certified.commit.set);
-            *half = block.certified_by(&self.set_of(judging, after.number, at_hand).await?).map_err(refused)?;
+            sets.push(self.set_of(judging, after.number, at_hand).await?);
         }
+        let sets: Vec<&ValidatorSet> = sets.iter().collect();
+        let evidence = Evidence::of_blocks(lower, upper, &blocks, &sets, parameters.tree_hash, latest);
+        let evidence = evidence.map_err(refused)?;
         let trusted = [lower, upper.unwrap_or(lower)];
         let trusted = trusted.each_ref().map(|at| Trusted {
             height: parameters.height(at.number),

@@ -13,7 +13,7 @@ use light_client::{Fault, FaultKind, LightClient as _, StateRoot, Trusted};
 use light_client_crypto::Sm2;
 use light_client_tendermint::{
     ClientState, Commitments, ConsensusState, Evidence, Header, KeyTypes, LightBlock, MAX_CHAIN_ID_BYTES, Parameters,
-    StateAt, StoreTree, StoredState, Tendermint, TreeHash, TrustLevel, json as answers,
+    StateAt, StoreTree, StoredState, Tendermint, TreeHash, TrustLevel, ValidatorSet, json as answers,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -61,7 +61,8 @@ pub(super) fn verify_header(args: &HeaderArgs, verdict: &mut Verdict) -> Result<
 /// Accepts when the headers conflict and both are certified by the sets known at their heights.
 ///
 /// What is trusted stands for a client that has stored it. The trusted header tells two sets: its own height's, and the
-/// next one's.
+/// next one's. A header's votes count in the set that it is judged by, whichever it lists, as in the evidence that a relayer
+/// makes of two headers.
 pub(super) fn verify_misbehaviour(args: &MisbehaviourArgs, verdict: &mut Verdict) -> Result<(), Stop> {
     let chain = Chain::new(&args.chain)?;
     verdict.note("consensus", args.consensus.as_str());
@@ -82,8 +83,9 @@ pub(super) fn verify_misbehaviour(args: &MisbehaviourArgs, verdict: &mut Verdict
     let stored = [Some(lower), upper].into_iter().flatten();
     let stored = stored.map(|at| StoredState { number: at.number, hash: at.state.hash() }).collect();
     let client = ClientState::from_stored(parameters, stored, false)?;
-    let certified = [blocks[0].certified()?, blocks[1].certified()?];
-    let evidence = Evidence::new(lower, upper, certified);
+    let listed = blocks.iter().chain([&trusted]).filter_map(|block| block.validators.as_ref());
+    let sets: Vec<&ValidatorSet> = listed.chain(&trusted.next_validators).collect();
+    let evidence = Evidence::of_blocks(lower, upper, &blocks, &sets, chain.tree_hash, client.latest().number)?;
     let as_trusted = |at: &StateAt| client.parameters().height(at.number);
     let named = upper.unwrap_or(lower);
     let trusted = [
