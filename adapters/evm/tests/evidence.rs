@@ -12,7 +12,7 @@ use adapter_devchain::{Chain, Fault, FaultRule, Fork, Reply, Rpc};
 use adapter_evm::{ClientParams, EndpointConfig, EvmChain, EvmConfig, QbftProver};
 use light_client::{Codec as _, Fault as _, Height, Status};
 use light_client_proofs::rlp::{Reader, write_bytes, write_list};
-use light_client_qbft::{Evidence, Header, Kind};
+use light_client_qbft::{Evidence, Header, Kind, MAX_VALIDATORS};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use support::{
@@ -255,6 +255,23 @@ async fn forms_of_one_block_are_put_together() {
     let merged = prover.merged(form(&[a, b], &[]), &form(&[&[9; 64], b, c], nodes));
     assert_eq!(merged, form(&[a, b, c], nodes));
     assert_eq!(prover.merged(merged.clone(), &form(&[b], &[])), merged);
+    // Signatures of something else are seals of strangers: however many an endpoint adds, the next one's seals find room.
+    let other = Header::decode(Kind::Qbft, bare(&second.bytes)).unwrap();
+    let foreign: Vec<[u8; 65]> = (1..=450_u16)
+        .map(|number| {
+            let mut seal = <[u8; 65]>::try_from(other.extra.seals[0]).unwrap();
+            // Almost every number is an abscissa of the curve; the others are no signatures.
+            seal[30..32].copy_from_slice(&number.to_be_bytes());
+            seal
+        })
+        .collect();
+    let mut crowd: Vec<&[u8]> = foreign.iter().map(<[u8; 65]>::as_slice).collect();
+    assert_eq!(prover.merged(form(&[a, b], &[]), &form(&crowd, &[])), form(&[a, b], &[]));
+    // So many are looked at as a set may have members.
+    crowd.insert(MAX_VALIDATORS - 1, c);
+    assert_eq!(prover.merged(form(&[a, b], &[]), &form(&crowd, &[])), form(&[a, b, c], &[]));
+    crowd.insert(0, a);
+    assert_eq!(prover.merged(form(&[a, b], &[]), &form(&crowd, &[])), form(&[a, b], &[]));
     // A form of another block, or of bytes that are none, says nothing of this one.
     assert_eq!(prover.merged(form(&[a, b], &[]), &second), form(&[a, b], &[]));
     assert_eq!(prover.merged(merged.clone(), &ChainHeader { bytes: vec![1, 2], ..first.clone() }), merged);

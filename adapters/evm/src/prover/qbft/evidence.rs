@@ -13,11 +13,14 @@ use light_client::{BlockHash, Codec as _, Height, LightClient as _, StateRoot, T
 use light_client_crypto::Keccak256;
 use light_client_proofs::{account, rlp::Reader};
 use light_client_qbft::{
-    ClientState, ConsensusState, Error, Evidence, Header, MAX_ACCOUNT_PROOF_BYTES, MAX_HEADER_BYTES, Parameters,
-    StateAt, StoredState,
+    ClientState, ConsensusState, Error, Evidence, Header, MAX_ACCOUNT_PROOF_BYTES, MAX_HEADER_BYTES, MAX_VALIDATORS,
+    Parameters, StateAt, StoredState,
 };
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
+
+/// Seals of another form of a block that are looked at: no set has more members, and each of them seals once.
+const MAX_SEALS_LOOKED_AT: usize = MAX_VALIDATORS;
 
 /// Who is named when no endpoint has what evidence takes.
 const EVERY_ENDPOINT: &str = "every endpoint";
@@ -45,19 +48,22 @@ impl QbftProver {
         Ok(ChainHeader { height: header.height, hash: header.hash(&Keccak256), bytes })
     }
 
-    /// One header of a block with the seals of two, and an account proof of either; `None` where they are not of one block, or
-    /// were sealed in two rounds.
+    /// One header of a block with its own seals and those that the other has of further members of the set that it lists, and an
+    /// account proof of either; `None` where they are not of one block, or were sealed in two rounds. Seals of others are not
+    /// taken over, so that they leave room for those of members, whoever shows these next.
     pub(super) fn merge(&self, header: &ChainHeader, other: &ChainHeader) -> Option<ChainHeader> {
         let [(own, nodes), (others, other_nodes)] = [split(&header.bytes).ok()?, split(&other.bytes).ok()?];
-        let [own, others] = [Header::decode(self.kind, own).ok()?, Header::decode(self.kind, others).ok()?];
+        let [own, mut others] = [Header::decode(self.kind, own).ok()?, Header::decode(self.kind, others).ok()?];
         let is_one_digest = own.commit_digest(&Keccak256) == others.commit_digest(&Keccak256);
         if !is_one_digest || own.hash(&Keccak256) != header.hash {
             return None;
         }
+        others.extra.seals.truncate(MAX_SEALS_LOOKED_AT);
         let mut signers: Vec<_> = self.client.0.sealers(&own).into_iter().flatten().collect();
         let mut seals = own.extra.seals.clone();
         for (signer, seal) in self.client.0.sealers(&others).into_iter().zip(&others.extra.seals) {
             if let Ok(signer) = signer
+                && own.extra.validators.contains(&signer)
                 && !signers.contains(&signer)
             {
                 signers.push(signer);
