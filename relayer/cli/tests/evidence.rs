@@ -7,8 +7,10 @@ mod merchant;
 mod support;
 
 use adapter::ChainReader as _;
-use light_client::Status;
+use light_client::{Height, Status};
 use merchant::{Side, linked};
+use relayer_core::{NonceEnd, SignerId, UnixMillis, Write};
+use relayer_store::{Guard, SqliteStore, Store as _};
 use serde_json::{Value, json};
 use std::{fs, path::Path, time::Duration};
 use support::{Site, TestResult, run, run_well, until};
@@ -16,6 +18,8 @@ use support::{Site, TestResult, run, run_well, until};
 const PATH: &str = "devchain-a-devchain-b";
 /// The client on the first chain, which follows the second.
 const CLIENT: &str = "devchain-a/qbft-0";
+/// A number of the operator's account that the relayer is said to have used.
+const USED: u64 = 1_000;
 
 async fn ask(port: u16, method: &str, params: Value) -> TestResult<Value> {
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
@@ -78,7 +82,7 @@ async fn two_headers_obtained_elsewhere_freeze_the_client() -> TestResult {
     let count = async || -> TestResult<Value> {
         Ok(ask(site.ports[0], "eth_getTransactionCount", json!([operator, "latest"])).await?["result"].clone())
     };
-    let before = count().await?;
+    let before_any = count().await?;
     for (name, headers, expected, words) in [
         (CLIENT, vec![&own, &own], 4, "expected two blocks"),
         (CLIENT, vec![&own, &unsealed], 4, "seals"),
@@ -93,8 +97,37 @@ async fn two_headers_obtained_elsewhere_freeze_the_client() -> TestResult {
         assert_eq!(code, Some(expected), "{name} {headers:?}: {said}");
         assert!(said.contains(words), "{name} {headers:?}: {said}");
     }
-    assert_eq!((status_of(&a).await?, count().await?), (Status::Active, before));
+    assert_eq!((status_of(&a).await?, count().await?), (Status::Active, before_any.clone()));
     assert!(run_well(root, &["evidence", "--list", PATH])?.contains("no headers that contradict one another are kept"));
+
+    // Nor is anything sent under a number that the relayer has given out, or knows to be used.
+    let (database, before) = (file("lighterman.db"), file("before.db"));
+    fs::copy(&database, &before)?;
+    let signer = SignerId { chain: "devchain-a".to_owned(), account: operator.clone() };
+    for (is_open, words) in [
+        (true, "the relayer has left 1 transactions of the same account on devchain-a under way".to_owned()),
+        (false, format!("expected the account's transaction {} to be the next one, found", USED + 1)),
+    ] {
+        let store = SqliteStore::open(&database, "the test").await?;
+        let at = UnixMillis::new(1);
+        let guard = Guard { lease: "test".to_owned(), fence: store.lease("test", "test", at, 1_000).await?.fence };
+        let end = NonceEnd::Included { hash: [1; 32], height: Height::new(1), success: true, gas_used: 1 };
+        store
+            .apply(
+                &guard,
+                &[match is_open {
+                    true => Write::Nonce { signer: signer.clone(), nonce: USED, purpose: None, at },
+                    false => Write::NonceEnd { signer: signer.clone(), nonce: USED, end, at },
+                }],
+            )
+            .await?;
+        store.close().await;
+        let (code, said) = show(&site, CLIENT, &[&own, &forged])?;
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(&words), "{words}: {said}");
+    }
+    assert_eq!((status_of(&a).await?, count().await?), (Status::Active, before_any));
+    fs::rename(&before, &database)?;
 
     let (code, said) = show(&site, CLIENT, &[&own, &forged])?;
     assert_eq!(code, Some(0), "{said}");

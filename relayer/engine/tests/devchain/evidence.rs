@@ -6,21 +6,21 @@ use crate::{
     issue,
     link::{Side, linked, node, now, path_end},
     lock, misled,
-    nodes::Forgetful,
+    nodes::{Forgetful, Miscounting},
     path_id, start_with,
 };
-use adapter::{AdapterError, ChainHeader, ChainReader as _, Prover, ServedHeader};
+use adapter::{AdapterError, ChainHeader, ChainReader as _, ChainWriter, Prover, ServedHeader};
 use adapter_devchain::{Fault, FaultRule, Forgery, NodeHandle};
 use adapter_evm::{EndpointConfig, EvmChain, EvmConfig};
-use light_client::Status;
-use relayer_core::{Conflict, ConflictingHeader, End, Limits, PacketState, PathId, Waiting, Write};
+use light_client::{Height, Status};
+use relayer_core::{Conflict, ConflictingHeader, End, Limits, NonceEnd, PacketState, PathId, SignerId, Waiting, Write};
 use relayer_engine::{
     ByHandError, Clock as _, ConflictStatus, EngineConfig, PathHandles, PathStatus, ShownByHand, SystemClock,
     submit_by_hand,
 };
 use relayer_store::{Guard, PacketQuery, SqliteStore, Store as _};
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -289,5 +289,49 @@ async fn a_person_shows_the_client_headers_obtained_elsewhere() {
     assert_eq!(status_on_a(&sides).await, Status::Frozen);
     let kept = store.conflicts(&path_id()).await.unwrap();
     assert!(kept.len() == 1 && kept[0].evidence.is_some() && kept[0].submitted.is_some(), "{kept:?}");
+    store.close().await;
+}
+
+/// Whatever is not sent under the number that comes next would take the place of something else, or wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_by_hand_under_a_number_that_is_not_the_next_one() {
+    let folder = TempDir::new().unwrap();
+    let (sides, endpoint) = pair(92_251, 92_252).await;
+    let headers = two_headers(&sides, &endpoint).await.map(|served| served.header.bytes);
+    let store = SqliteStore::open(&folder.path().join("relayer.db"), "a person").await.unwrap();
+    let mut config = config(&sides);
+    let writer = Arc::new(Miscounting { inner: Arc::clone(&sides[0].end.writer), counts: Mutex::default() });
+    config.paths[0].a.writer = Arc::clone(&writer) as Arc<dyn ChainWriter>;
+    let show = async |counts: &[u64]| {
+        *writer.counts.lock().unwrap() = counts.to_vec().into();
+        let headers = headers.each_ref().map(|bytes| (bytes.as_slice(), "a letter".to_owned()));
+        submit_by_hand(&store, "a person", &config.paths[0], End::A, headers, SystemClock.now()).await.unwrap()
+    };
+    let next = writer.nonces().await.unwrap().next_final;
+    // Another program sent from the account while this was signed.
+    let taken = ShownByHand::NumberTaken { expected: next + 1, found: next };
+    assert_eq!(show(&[next, next + 1]).await, taken);
+
+    // The relayer knows of a later transaction than the node does.
+    let signer = SignerId { chain: "a".to_owned(), account: writer.signer().to_owned() };
+    let at = SystemClock.now();
+    let fence = store.lease("before", "before", at, 60_000).await.unwrap().fence;
+    let guard = Guard { lease: "before".to_owned(), fence };
+    let nonce = Write::Nonce { signer: signer.clone(), nonce: next, purpose: None, at };
+    store.apply(&guard, &[nonce]).await.unwrap();
+    assert_eq!(show(&[]).await, ShownByHand::Busy { open: 1 });
+    let end = NonceEnd::Included { hash: [1; 32], height: Height::new(1), success: true, gas_used: 1 };
+    store.apply(&guard, &[Write::NonceEnd { signer, nonce: next, end, at }]).await.unwrap();
+    assert_eq!(show(&[]).await, taken);
+
+    // Nothing of all that was sent or kept; under the next number it is.
+    assert_eq!((writer.nonces().await.unwrap().next_final, status_on_a(&sides).await), (next, Status::Active));
+    assert!(store.conflicts(&path_id()).await.unwrap().is_empty());
+    store.close().await;
+    let store = SqliteStore::open(&folder.path().join("another.db"), "a person").await.unwrap();
+    let headers = headers.each_ref().map(|bytes| (bytes.as_slice(), "a letter".to_owned()));
+    let shown = submit_by_hand(&store, "a person", &config.paths[0], End::A, headers, SystemClock.now()).await.unwrap();
+    assert!(matches!(shown, ShownByHand::Included { success: true, .. }), "{shown:?}");
+    assert_eq!(status_on_a(&sides).await, Status::Frozen);
     store.close().await;
 }

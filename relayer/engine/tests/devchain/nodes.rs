@@ -13,6 +13,7 @@ use light_client::{
 use relayer_core::SignerId;
 use relayer_store::{SqliteStore, Store as _};
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -141,6 +142,45 @@ impl ChainWriter for Swallower {
         self.said.fetch_add(1, Ordering::SeqCst);
         let height = self.inner.nonces().await?.height;
         Ok(Outcome::Included { height, success: true, gas_used: 1, failed_items: Vec::new() })
+    }
+}
+
+/// A node that says of the account's next number what it is told to, one answer after another, and then the truth.
+pub(crate) struct Miscounting {
+    pub(crate) inner: Arc<dyn ChainWriter>,
+    pub(crate) counts: Mutex<VecDeque<u64>>,
+}
+
+#[async_trait]
+impl ChainWriter for Miscounting {
+    fn signer(&self) -> &str {
+        self.inner.signer()
+    }
+
+    async fn nonces(&self) -> Result<Nonces, AdapterError> {
+        let nonces = self.inner.nonces().await?;
+        let next_final = self.counts.lock().unwrap().pop_front().unwrap_or(nonces.next_final);
+        Ok(Nonces { next_final, ..nonces })
+    }
+
+    async fn sign(&self, messages: &[Message], nonce: u64) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign(messages, nonce).await
+    }
+
+    async fn sign_again(&self, raw: &[u8], nonce: u64, replaced: FeeBid) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign_again(raw, nonce, replaced).await
+    }
+
+    async fn sign_cancel(&self, nonce: u64, fee: FeeBump) -> Result<SignedTransaction, AdapterError> {
+        self.inner.sign_cancel(nonce, fee).await
+    }
+
+    async fn broadcast(&self, transaction: &SignedTransaction) -> Result<(), AdapterError> {
+        self.inner.broadcast(transaction).await
+    }
+
+    async fn outcome(&self, hash: TransactionHash) -> Result<Outcome, AdapterError> {
+        self.inner.outcome(hash).await
     }
 }
 
