@@ -191,6 +191,12 @@ pub trait Prover: Send + Sync {
     /// [`AdapterError::Verification`] when the bytes are no evidence of this client's kind.
     fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError>;
 
+    /// Whether a header, as [`ChainHeader::bytes`] holds it, comes with all that evidence takes about it, so that no endpoint
+    /// has to be asked for the rest.
+    fn is_whole(&self, _header: &[u8]) -> bool {
+        true
+    }
+
     /// One form of a header out of two of the same block, with what certifies it from both, where that can be put together; else
     /// the first as it is.
     fn merged(&self, header: ChainHeader, _other: &ChainHeader) -> ChainHeader {

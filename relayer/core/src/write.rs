@@ -1,5 +1,5 @@
 use crate::{Conflict, Direction, End, PacketRow, PathId, SignerId, Step, UnixMillis};
-use light_client::{Height, Packet, Sequence, Timestamp};
+use light_client::{BlockHash, Height, Packet, Sequence, Timestamp};
 use std::sync::Arc;
 
 /// A state of a chain that the relayer's own light client verified, encoded as the light client's types are.
@@ -225,6 +225,15 @@ pub enum Write {
         path: PathId,
         /// What is kept.
         conflict: Conflict,
+    },
+    /// A conflict that made room for others: it is not kept any more.
+    ForgetConflict {
+        /// The path.
+        path: PathId,
+        /// The end that hosts the client.
+        host: End,
+        /// Its blocks, as [`Conflict::key`] has them.
+        hashes: [BlockHash; 2],
     },
     /// The states that a hosted client stored were compared with what its chain leads to, up to this height.
     Compared {

@@ -32,11 +32,18 @@ pub(crate) fn kept(served: ServedHeader) -> ConflictingHeader {
 }
 
 /// A kept conflict with what a later sight of it shows better: a header that is certified in place of one that is not, or,
-/// when the kept form has been tried in vain, in another form. Whose header it is is named first. `None` when that is nothing.
-pub(crate) fn improved(kept: &Conflict, in_vain: bool, later: Conflict) -> Option<Conflict> {
+/// when the kept form has been tried in vain, in another form, which is whole where the kept one is. Whose header it is is named
+/// first. `None` when that is nothing.
+pub(crate) fn improved(
+    kept: &Conflict,
+    in_vain: bool,
+    is_whole: impl Fn(&[u8]) -> bool,
+    later: Conflict,
+) -> Option<Conflict> {
     let mut better = kept.clone();
     for (old, mut new) in better.headers.iter_mut().zip(later.headers) {
-        if new.certified && (!old.certified || (in_vain && old.bytes != new.bytes)) {
+        let is_other = old.bytes != new.bytes && (is_whole(&new.bytes) || !is_whole(&old.bytes));
+        if new.certified && (!old.certified || (in_vain && is_other)) {
             new.origin = printable(&format!("{}, {}", new.origin, old.origin));
             *old = new;
         }
@@ -203,16 +210,19 @@ mod tests {
             seen.seen = UnixMillis::new(77);
             seen
         };
-        assert_eq!(improved(kept, true, sight(false)), None);
-        let better = improved(kept, false, sight(true)).unwrap();
+        assert_eq!(improved(kept, true, |_| true, sight(false)), None);
+        let better = improved(kept, false, |_| true, sight(true)).unwrap();
         let [first, second] = better.headers.each_ref().map(|header| (header.origin.as_str(), header.bytes.clone()));
         assert_eq!((first, second), (("c", vec![1, 1]), ("b, a liar", vec![2, 1])));
         assert_eq!((better.seen, better.kind()), (kept.seen, relayer_core::ConflictKind::Certified));
         // A form that was of no use is given up for another one that is certified too.
         let mut other = sight(true);
         other.headers[0].bytes = vec![9];
-        assert_eq!(improved(&better, false, other.clone()), None);
-        let [first, second] = improved(&better, true, other).unwrap().headers;
+        assert_eq!(improved(&better, false, |_| true, other.clone()), None);
+        // But not for one that lacks something.
+        let is_whole = |bytes: &[u8]| bytes != [9];
+        assert_eq!(improved(&better, true, is_whole, other.clone()), None);
+        let [first, second] = improved(&better, true, |_| true, other).unwrap().headers;
         assert_eq!((first.bytes, first.origin.as_str()), (vec![9], "d, c"));
         assert_eq!(second, better.headers[1]);
     }

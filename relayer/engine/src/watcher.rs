@@ -20,7 +20,7 @@ use crate::{
 use adapter::{AdapterError, ServedHeader, StoredStates, Submitted, TrustedState};
 use kept::Kept;
 use light_client::{BlockHash, Height, Status, Timestamp};
-use relayer_core::{ClientReport, End, Event, Head, HostedClient, UnixMillis};
+use relayer_core::{ClientReport, End, Event, Head, HostedClient, Trusted, UnixMillis};
 use states::Progress;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -58,6 +58,10 @@ pub(crate) struct Watcher {
     /// How far the stored states were compared.
     progress: Progress,
     kept: BTreeMap<[BlockHash; 2], Kept>,
+    /// Conflicts in the store that have made room, and are still there.
+    dropped: Vec<[BlockHash; 2]>,
+    /// Whether there are conflicts that nothing was tried with yet.
+    has_news: bool,
     /// The client's latest height when evidence was last thought of.
     accused_at: Option<Height>,
     /// Whether it is told by what the client was frozen.
@@ -95,6 +99,8 @@ impl Watcher {
             compared: None,
             progress: Progress::default(),
             kept: BTreeMap::new(),
+            dropped: Vec::new(),
+            has_news: false,
             accused_at: None,
             explained: false,
             told: BTreeMap::new(),
@@ -123,30 +129,21 @@ impl Watcher {
         let Some(report) = self.context.shared.client(&self.context.path.id, self.host) else { return };
         self.warn_of_expiry(&report);
         let Some(client) = report.client else { return };
-        self.remember(&client);
+        remember(&mut self.trusted, &client.latest);
         match client.status {
             Status::Frozen => self.explain().await,
             Status::Active | Status::Expired => {
                 if std::mem::take(&mut self.explained) {
                     self.context.shared.frozen(&self.context.path.id, self.host, None);
                 }
-                self.compare_heights().await;
-                self.compare_states(&client.latest).await;
+                // First what stands ready: no endpoint that hangs when headers are compared holds it back.
                 self.accuse(&client).await;
+                self.compare_heights(&client).await;
+                self.compare_states(&client.latest).await;
+                self.accuse_of_news(&client).await;
             }
         }
         self.save().await;
-    }
-
-    fn remember(&mut self, client: &HostedClient) {
-        let latest = &client.latest;
-        if self.trusted.back().is_none_or(|known| known.height < latest.height) {
-            let (client, consensus) = (latest.client.clone(), latest.consensus.clone());
-            self.trusted.push_back(TrustedState { height: latest.height, client, consensus });
-            if self.trusted.len() > STATES_REMEMBERED {
-                self.trusted.pop_front();
-            }
-        }
     }
 
     /// A state of the hosted client from which a header of this height can be judged.
@@ -167,7 +164,7 @@ impl Watcher {
     }
 
     /// Compares what the endpoints serve at the heights that are new.
-    async fn compare_heights(&mut self) {
+    async fn compare_heights(&mut self, client: &HostedClient) {
         let Some(head) = *self.heads.borrow() else { return };
         let head = head.height;
         let earliest = head.number().saturating_sub(HEIGHTS_A_ROUND - 1);
@@ -179,6 +176,7 @@ impl Watcher {
             let headers = served.into_iter().map(conflict::kept).collect();
             self.keep(conflict::conflicts(self.host, headers, self.now()));
             self.compared = Some(height);
+            self.accuse_of_news(client).await;
         }
     }
 
@@ -261,5 +259,40 @@ impl Watcher {
 
     fn timestamp(&self) -> Timestamp {
         Timestamp::from_unix_millis(self.now().get())
+    }
+}
+
+/// Remembers a client's latest state, ascending. What was told before of this height or a later one goes: it was false, or this
+/// node is behind, and then it is told again.
+fn remember(known: &mut VecDeque<TrustedState>, latest: &Trusted) {
+    while known.pop_back_if(|state| state.height >= latest.height).is_some() {}
+    let Trusted { height, client, consensus, .. } = latest.clone();
+    known.push_back(TrustedState { height, client, consensus });
+    if known.len() > STATES_REMEMBERED {
+        known.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latest_height_that_is_false_is_forgotten_when_another_one_is_told() {
+        let mut known = VecDeque::new();
+        let mut tell = |number: u64, told: u8| {
+            let (height, consensus) = (Height::new(number), vec![told]);
+            remember(&mut known, &Trusted { height, time: Timestamp::default(), client: Vec::new(), consensus });
+            known.iter().map(|state| (state.height.number(), state.consensus[0])).collect::<Vec<_>>()
+        };
+        tell(5, 1);
+        assert_eq!(tell(u64::MAX, 2), [(5, 1), (u64::MAX, 2)]);
+        assert_eq!(tell(6, 1), [(5, 1), (6, 1)]);
+        assert_eq!(tell(6, 3), [(5, 1), (6, 3)], "what was told last");
+        for number in 7..100 {
+            tell(number, 1);
+        }
+        let all = tell(100, 1);
+        assert_eq!((all.len(), all.first(), all.last()), (STATES_REMEMBERED, Some(&(69, 1)), Some(&(100, 1))));
     }
 }

@@ -333,6 +333,9 @@ impl State {
                 self.evidence.insert(key, evidence.clone());
             }
             Write::Conflict { path, conflict } => self.keep_conflict(path, conflict),
+            Write::ForgetConflict { path, host, hashes } => {
+                self.conflicts.remove(&(path.clone(), *host, *hashes));
+            }
             Write::Compared { path, host, height } => {
                 self.compared.insert((path.clone(), *host), *height);
             }

@@ -42,6 +42,7 @@ for_each_store!(
     of_a_conflict_the_first_sight_stays,
     a_certified_header_takes_the_place_of_one_that_was_not,
     conflicts_are_bounded_and_none_displaces_what_shows_more,
+    a_conflict_that_makes_room_is_gone,
     how_far_states_were_compared_is_kept,
 );
 
@@ -166,6 +167,18 @@ async fn conflicts_are_bounded_and_none_displaces_what_shows_more(store: &dyn St
     assert_eq!(kept.first().map(|conflict| conflict.seen.get()), Some(1_000 + u64::from(count) - 1), "newest first");
     assert_eq!(kept.get(CONFLICTS_KEPT - 1).map(|conflict| conflict.seen.get()), Some(1_020), "the oldest made room");
     assert_eq!(kept[CONFLICTS_KEPT..], [certified, proven]);
+}
+
+async fn a_conflict_that_makes_room_is_gone(store: &dyn Store) {
+    let guard = guard(store).await;
+    let (first, second) = (conflict(1, 2, 100), conflict(3, 4, 200));
+    let keep = |conflict: &Conflict| Write::Conflict { path: path(0), conflict: conflict.clone() };
+    let forget = |path, host| Write::ForgetConflict { path, host, hashes: first.key().1 };
+    store.apply(&guard, &[keep(&first), keep(&second)]).await.unwrap();
+    store.apply(&guard, &[forget(path(1), End::A), forget(path(0), End::B)]).await.unwrap();
+    assert_eq!(store.conflicts(&path(0)).await.unwrap().len(), 2, "of another client");
+    store.apply(&guard, &[forget(path(0), End::A)]).await.unwrap();
+    assert_eq!(store.conflicts(&path(0)).await.unwrap(), [second]);
 }
 
 async fn how_far_states_were_compared_is_kept(store: &dyn Store) {
@@ -316,7 +329,7 @@ impl Random {
         let sequence = self.sequence();
         let signer = signer(self.below(2));
         let nonce = self.below(6);
-        match self.below(18) {
+        match self.below(19) {
             0..=3 => Write::Packet { path, direction, row: self.row(sequence) },
             4 => Write::Forget { path, direction, sequence },
             5 => Write::Body { path, direction, packet: self.packet(sequence).into() },
@@ -334,6 +347,7 @@ impl Random {
             }
             15 => Write::Conflict { path, conflict: self.conflict(end) },
             16 => Write::Compared { path, host: end, height: self.height() },
+            17 => Write::ForgetConflict { path, host: end, hashes: self.conflict(end).key().1 },
             _ if self.below(3) == 0 => Write::NonceReopened { signer, nonce },
             _ => Write::NonceEnd { signer, nonce, end: self.nonce_end(), at: self.millis() },
         }

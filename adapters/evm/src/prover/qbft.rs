@@ -523,6 +523,10 @@ impl Prover for QbftProver {
         ])
     }
 
+    fn is_whole(&self, header: &[u8]) -> bool {
+        evidence::is_bound(header)
+    }
+
     fn merged(&self, header: ChainHeader, other: &ChainHeader) -> ChainHeader {
         self.merge(&header, other).unwrap_or(header)
     }

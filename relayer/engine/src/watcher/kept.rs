@@ -9,8 +9,9 @@ use crate::{
 };
 use adapter::{ChainHeader, Message};
 use light_client::{BlockHash, Height};
-use relayer_core::{Conflict, ConflictKind, ConflictingHeader, Event, HostedClient, UnixMillis, Write, surplus};
+use relayer_core::{CONFLICTS_KEPT, Conflict, ConflictKind, ConflictingHeader, Event, HostedClient, UnixMillis, Write};
 use relayer_store::{Guard, StoreError};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// After this long, in milliseconds, evidence is submitted again that did not freeze the client, or another piece of it; and two
 /// certified headers of which the light client was not convinced are shown to it again. Each time it is twice as long.
@@ -22,34 +23,49 @@ const ASK_AGAIN_LAST_MILLIS: u64 = 60_000;
 /// make up.
 const TRIED_A_ROUND: usize = 8;
 const UNCERTIFIED_A_ROUND: usize = 1;
+/// Of the certified ones those that lack something which an endpoint has to be asked for each time. Where the validators' keys
+/// seal another network too, there is one at each height that never becomes evidence.
+const PARTIAL_A_ROUND: usize = 2;
 /// How far states were compared is written after this long, in milliseconds: what is lost is compared again.
 const WRITE_PROGRESS_MILLIS: u64 = 10_000;
 
 /// A conflict that is kept, and what was tried with it.
 pub(super) struct Kept {
     conflict: Conflict,
+    /// Whether both headers come with all that evidence takes about them.
+    whole: bool,
+    /// How often it was tried.
+    tries: u32,
     /// The client's latest height when the light client was not convinced.
     refused: Option<Height>,
     /// Until when nothing more is tried with it.
     wait: Wait,
+    /// Whether the store has it as it is here, and whether it has it at all.
     stored: bool,
+    in_store: bool,
 }
 
 impl Kept {
-    fn new(conflict: Conflict) -> Self {
-        Self { conflict, refused: None, wait: Wait::default(), stored: false }
+    fn new(conflict: Conflict, whole: bool) -> Self {
+        Self { conflict, whole, tries: 0, refused: None, wait: Wait::default(), stored: false, in_store: false }
     }
 
     /// As another process left it.
-    fn recalled(conflict: Conflict, now: UnixMillis) -> Self {
+    fn recalled(conflict: Conflict, whole: bool, now: UnixMillis) -> Self {
         let submitted = conflict.submitted.filter(|at| *at <= now);
         let wait = submitted.map_or(Wait::default(), |at| Wait::until(at.plus_millis(AGAIN_MILLIS)));
-        Self { conflict, refused: None, wait, stored: true }
+        Self { wait, stored: true, in_store: true, ..Self::new(conflict, whole) }
     }
 
     /// Whether it was tried, and has not made misbehaviour yet.
     fn in_vain(&self) -> bool {
-        self.conflict.evidence.is_none() && self.wait != Wait::default()
+        self.conflict.evidence.is_none() && self.tries > 0
+    }
+
+    /// Once more it was tried.
+    fn tried(&mut self, first: u64, last: u64, now: UnixMillis) {
+        self.tries = self.tries.saturating_add(1);
+        self.wait.lengthen(first, last, now);
     }
 
     /// Whether it is worth trying now. What is not certified shows nothing new before the client moves.
@@ -57,6 +73,29 @@ impl Kept {
         let is_news = self.conflict.kind() > ConflictKind::Uncertified || self.refused != Some(latest);
         is_news && self.wait.is_over(now)
     }
+}
+
+/// The pairs to be tried now: those that were tried least often, of these the ones that show most, and of these the latest. What
+/// is not certified or not whole has places of its own.
+fn due(kept: &BTreeMap<[BlockHash; 2], Kept>, latest: Height, now: UnixMillis) -> Vec<[BlockHash; 2]> {
+    let mut due: Vec<_> = kept.iter().filter(|(_, kept)| kept.is_due(latest, now)).collect();
+    due.sort_by_key(|(_, kept)| (kept.tries, Reverse((kept.conflict.kind(), kept.conflict.seen))));
+    let (proving, other): (Vec<_>, Vec<_>) =
+        due.into_iter().partition(|(_, kept)| kept.conflict.kind() > ConflictKind::Uncertified);
+    let (whole, partial): (Vec<_>, Vec<_>) = proving.into_iter().partition(|(_, kept)| kept.whole);
+    let tried = whole.into_iter().take(TRIED_A_ROUND);
+    let tried =
+        tried.chain(partial.into_iter().take(PARTIAL_A_ROUND)).chain(other.into_iter().take(UNCERTIFIED_A_ROUND));
+    tried.map(|(key, _)| *key).collect()
+}
+
+/// Those that make room where there are too many of a kind: first what is not whole, of that what was tried in vain, and of that
+/// the oldest.
+fn surplus(kept: &BTreeMap<[BlockHash; 2], Kept>) -> Vec<[BlockHash; 2]> {
+    let mut all: Vec<_> = kept.iter().collect();
+    all.sort_by_key(|(_, kept)| (!kept.whole, kept.in_vain(), Reverse(kept.conflict.seen)));
+    let of_kind = |kind| all.iter().filter(move |(_, kept)| kept.conflict.kind() == kind).skip(CONFLICTS_KEPT);
+    ConflictKind::ALL.into_iter().flat_map(of_kind).map(|(key, _)| **key).collect()
 }
 
 impl Watcher {
@@ -79,36 +118,61 @@ impl Watcher {
         let conflicts = self.context.store.conflicts(path).await?;
         let compared = self.context.store.compared(path).await?;
         let ours = conflicts.into_iter().filter(|conflict| conflict.host == self.host);
-        self.kept = ours.map(|conflict| (conflict.key().1, Kept::recalled(conflict, now))).collect();
+        let recalled = |conflict: Conflict| {
+            let whole = self.is_whole(&conflict);
+            (conflict.key().1, Kept::recalled(conflict, whole, now))
+        };
+        self.kept = ours.map(recalled).collect();
         self.progress.recall(compared[crate::shared::index(self.host)]);
         Ok(())
     }
 
     /// Takes conflicts that are new, or show more than what is kept of them, and tells of them.
     pub(super) fn keep(&mut self, conflicts: Vec<Conflict>) {
+        let context = Arc::clone(&self.context);
+        let (_, there) = ends(&context.path, self.host);
         for conflict in conflicts {
             let (_, key) = conflict.key();
-            let kept = match self.kept.get(&key) {
-                None => Kept::new(conflict),
-                Some(known) => match conflict::improved(&known.conflict, known.in_vain(), conflict) {
-                    Some(better) => Kept::new(better),
-                    None => continue,
-                },
+            let shown = match self.kept.get(&key) {
+                None => Some(conflict),
+                Some(known) => {
+                    let is_whole = |header: &[u8]| there.prover.is_whole(header);
+                    conflict::improved(&known.conflict, known.in_vain(), is_whole, conflict)
+                }
             };
-            let (_, there) = ends(&self.context.path, self.host);
+            let Some(conflict) = shown else { continue };
+            let whole = self.is_whole(&conflict);
+            let in_store = self.kept.get(&key).is_some_and(|known| known.in_store);
+            let kept = Kept { in_store, ..Kept::new(conflict, whole) };
             let message = conflict::described(&there.chain, &kept.conflict);
             let about = conflict::about(&kept.conflict);
             self.kept.insert(key, kept);
+            self.has_news = true;
             self.alert(&about, message);
         }
-        // As the store does.
-        let surplus = surplus(self.kept.values().map(|kept| &kept.conflict));
-        self.kept.retain(|key, _| !surplus.contains(key));
+        for key in surplus(&self.kept) {
+            if self.kept.remove(&key).is_some_and(|kept| kept.in_store) {
+                self.dropped.push(key);
+            }
+        }
+    }
+
+    fn is_whole(&self, conflict: &Conflict) -> bool {
+        let (_, there) = ends(&self.context.path, self.host);
+        conflict.headers.iter().all(|header| there.prover.is_whole(&header.bytes))
+    }
+
+    /// As [`Watcher::accuse`], when something was found since.
+    pub(super) async fn accuse_of_news(&mut self, client: &HostedClient) {
+        if self.has_news {
+            self.accuse(client).await;
+        }
     }
 
     /// Shows the client what makes misbehaviour, one pair at a time: the first that is accepted freezes it.
     pub(super) async fn accuse(&mut self, client: &HostedClient) {
         let (now, latest) = (self.now(), client.latest.height);
+        self.has_news = false;
         if self.accused_at.replace(latest).is_some_and(|before| before != latest) {
             // Other states are stored by now: what they say of a pair, or a chain of a call, may be something else.
             self.kept.values_mut().for_each(|kept| kept.wait = Wait::default());
@@ -117,13 +181,13 @@ impl Watcher {
         if submitted.is_some_and(|at| now.millis_since(at) < AGAIN_MILLIS) {
             return;
         }
-        for key in self.due(latest, now) {
+        for key in due(&self.kept, latest, now) {
             let Some(conflict) = self.kept.get(&key).map(|kept| kept.conflict.clone()) else { continue };
             let accusation = self.accusation(&conflict).await;
             let Some(kept) = self.kept.get_mut(&key) else { continue };
             match accusation {
                 Ok(accusation) => {
-                    kept.wait.lengthen(AGAIN_MILLIS, u64::MAX, now);
+                    kept.tried(AGAIN_MILLIS, u64::MAX, now);
                     kept.conflict.evidence = Some(accusation.evidence);
                     kept.conflict.submitted = Some(now);
                     kept.stored = false;
@@ -133,22 +197,12 @@ impl Watcher {
                 Err(Some(verdict)) => {
                     tracing::debug!(path = %self.context.path.id, %verdict, "no misbehaviour");
                     kept.refused = Some(latest);
-                    kept.wait.lengthen(AGAIN_MILLIS, u64::MAX, now);
+                    kept.tried(AGAIN_MILLIS, u64::MAX, now);
                 }
                 // Nobody has said that it is none.
-                Err(None) => kept.wait.lengthen(ASK_AGAIN_MILLIS, ASK_AGAIN_LAST_MILLIS, now),
+                Err(None) => kept.tried(ASK_AGAIN_MILLIS, ASK_AGAIN_LAST_MILLIS, now),
             }
         }
-    }
-
-    /// The pairs to be tried now, those that show most first, and of these the latest.
-    fn due(&self, latest: Height, now: UnixMillis) -> Vec<[BlockHash; 2]> {
-        let mut due: Vec<_> = self.kept.iter().filter(|(_, kept)| kept.is_due(latest, now)).collect();
-        due.sort_by_key(|(_, kept)| std::cmp::Reverse((kept.conflict.kind(), kept.conflict.seen)));
-        let (proving, other): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|(_, kept)| kept.conflict.kind() > ConflictKind::Uncertified);
-        let tried = proving.into_iter().take(TRIED_A_ROUND).chain(other.into_iter().take(UNCERTIFIED_A_ROUND));
-        tried.map(|(key, _)| *key).collect()
     }
 
     /// # Errors
@@ -210,13 +264,18 @@ impl Watcher {
         let mut conflicts: Vec<(UnixMillis, Write)> = unsaved.map(|kept| (kept.conflict.seen, write(kept))).collect();
         // In the order of time, so that the store makes room for the same ones.
         conflicts.sort_by_key(|(seen, _)| *seen);
-        let mut writes: Vec<Write> = conflicts.into_iter().map(|(_, write)| write).collect();
+        // Those that made room go first: then the store has room.
+        let forget =
+            |hashes: &[BlockHash; 2]| Write::ForgetConflict { path: path.clone(), host: self.host, hashes: *hashes };
+        let mut writes: Vec<Write> = self.dropped.iter().map(forget).collect();
+        writes.extend(conflicts.into_iter().map(|(_, write)| write));
         let progress = self.progress.unwritten(now, WRITE_PROGRESS_MILLIS);
         writes.extend(progress.map(|height| Write::Compared { path: path.clone(), host: self.host, height }));
         if !writes.is_empty() {
             match self.store(&writes).await {
                 Ok(()) => {
-                    self.kept.values_mut().for_each(|kept| kept.stored = true);
+                    self.kept.values_mut().for_each(|kept| (kept.stored, kept.in_store) = (true, true));
+                    self.dropped.clear();
                     if let Some(height) = progress {
                         self.progress.written(height, now);
                     }
@@ -255,7 +314,67 @@ mod tests {
             certified,
             bytes: vec![block],
         };
-        Kept::new(Conflict::new(End::A, [header(1), header(2)], UnixMillis::new(0)))
+        Kept::new(Conflict::new(End::A, [header(1), header(2)], UnixMillis::new(0)), true)
+    }
+
+    fn numbered(number: u64, whole: bool, seen: UnixMillis) -> ([BlockHash; 2], Kept) {
+        let mut conflict = kept(true).conflict;
+        conflict.headers[1].hash = BlockHash::new([9; 32]);
+        conflict.headers[0].hash =
+            BlockHash::new([[0; 24].as_slice(), &number.to_be_bytes()].concat().try_into().unwrap());
+        conflict.seen = seen;
+        (conflict.key().1, Kept::new(conflict, whole))
+    }
+
+    /// Another network of the same validators shows a certified pair at each height, of which nobody proves the account.
+    #[test]
+    fn pairs_that_lack_something_neither_hold_up_a_whole_one_nor_displace_it() {
+        const A_ROUND: u64 = 8;
+        let mut all = BTreeMap::new();
+        let latest = Height::new(3);
+        let mut now = UnixMillis::new(1_000_000);
+        let mut most = 0;
+        let mut flood = |all: &mut BTreeMap<_, _>, numbers: std::ops::Range<u64>| {
+            for first in numbers.step_by(A_ROUND as usize) {
+                all.extend((first..first + A_ROUND).map(|number| numbered(number, false, now)));
+                for key in surplus(all) {
+                    all.remove(&key);
+                }
+                let keys = due(all, latest, now);
+                most = most.max(keys.iter().filter(|key| !all[*key].whole).count());
+                keys.iter()
+                    .for_each(|key| all.get_mut(key).unwrap().tried(ASK_AGAIN_MILLIS, ASK_AGAIN_LAST_MILLIS, now));
+                now = now.plus_millis(1_000);
+            }
+            now
+        };
+        let later = flood(&mut all, 0..1_000);
+        assert_eq!(all.len(), CONFLICTS_KEPT);
+        let (key, genuine) = numbered(7_777, true, later);
+        all.insert(key, genuine);
+        assert_eq!(surplus(&all).len(), 1);
+        assert_eq!(due(&all, latest, later).first(), Some(&key));
+        flood(&mut all, 10_000..11_000);
+        assert!(all.contains_key(&key) && all.len() == CONFLICTS_KEPT);
+        assert!(all[&key].tries > 2, "tried again and again: {}", all[&key].tries);
+        assert_eq!(most, PARTIAL_A_ROUND);
+    }
+
+    #[test]
+    fn what_was_tried_least_often_comes_first_and_what_was_tried_in_vain_goes_first() {
+        let (latest, now) = (Height::new(3), UnixMillis::new(5_000_000));
+        let count = CONFLICTS_KEPT as u64 + 1;
+        let mut all: BTreeMap<_, _> =
+            (0..count).map(|number| numbered(number, true, UnixMillis::new(number))).collect();
+        let [oldest, latest_one] = [0, count - 1].map(|number| numbered(number, true, now).0);
+        assert_eq!(surplus(&all), [oldest]);
+        assert_eq!(due(&all, latest, now).first(), Some(&latest_one));
+        all.get_mut(&latest_one).unwrap().tried(1, 1, UnixMillis::new(0));
+        assert_eq!(surplus(&all), [latest_one]);
+        assert!(!due(&all, latest, now).contains(&latest_one));
+        // What makes misbehaviour was not tried in vain, and is of another kind.
+        all.get_mut(&latest_one).unwrap().conflict.evidence = Some(vec![1]);
+        assert!(surplus(&all).is_empty());
     }
 
     #[test]
@@ -266,7 +385,7 @@ mod tests {
             assert!(kept.is_due(before, now));
             kept.refused = Some(before);
             assert_eq!((kept.is_due(before, now), kept.is_due(after, now)), (certified, true));
-            kept.wait.lengthen(AGAIN_MILLIS, u64::MAX, now);
+            kept.tried(AGAIN_MILLIS, u64::MAX, now);
             assert!(!kept.is_due(after, now));
             assert!(kept.is_due(after, now.plus_millis(AGAIN_MILLIS)) && kept.in_vain());
         }
@@ -278,9 +397,9 @@ mod tests {
         let (at, now) = (UnixMillis::new(100_000), UnixMillis::new(110_000));
         conflict.submitted = Some(at);
         let due = |kept: &Kept, now| kept.is_due(Height::new(3), now);
-        let recalled = Kept::recalled(conflict.clone(), now);
+        let recalled = Kept::recalled(conflict.clone(), true, now);
         assert!(!due(&recalled, now) && due(&recalled, at.plus_millis(AGAIN_MILLIS)) && recalled.stored);
         // By a clock that was ahead.
-        assert!(due(&Kept::recalled(conflict, UnixMillis::new(99_999)), UnixMillis::new(99_999)));
+        assert!(due(&Kept::recalled(conflict, true, UnixMillis::new(99_999)), UnixMillis::new(99_999)));
     }
 }

@@ -234,21 +234,45 @@ async fn a_clock_that_was_ahead_does_not_hold_evidence_back() {
     let (sides, endpoint) = pair(92_151, 92_152).await;
     let [first, second] = two_headers(&sides, &endpoint).await;
     endpoint.set_faults(Vec::new());
-    let kept = |served: ServedHeader| {
-        let ChainHeader { height, hash, bytes } = served.header;
-        ConflictingHeader { height, hash, origin: served.endpoint, certified: served.certified, bytes }
-    };
     let later = SystemClock.now().plus_millis(1 << 40);
     let mut conflict = Conflict::new(End::A, [kept(first), kept(second)], later);
     conflict.evidence = Some(vec![1]);
     conflict.submitted = Some(later);
+    kept_before(&folder, conflict).await;
+    let relayer = start_with(config(&sides), folder.path()).await;
+    until("the client is frozen", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
+    relayer.handle.stop().await;
+}
+
+/// A conflict that another process kept, so that it stands ready.
+async fn kept_before(folder: &TempDir, conflict: Conflict) {
     let store = SqliteStore::open(&folder.path().join("relayer.db"), "before").await.unwrap();
     let fence = store.lease("before", "before", SystemClock.now(), 1_000).await.unwrap().fence;
     let guard = Guard { lease: "before".to_owned(), fence };
     store.apply(&guard, &[Write::Conflict { path: path_id(), conflict }]).await.unwrap();
     store.close().await;
-    let relayer = start_with(config(&sides), folder.path()).await;
-    until("the client is frozen", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
+}
+
+fn kept(served: ServedHeader) -> ConflictingHeader {
+    let ChainHeader { height, hash, bytes } = served.header;
+    ConflictingHeader { height, hash, origin: served.endpoint, certified: served.certified, bytes }
+}
+
+/// The endpoints of the chain hang when headers are asked for; what stands ready is shown all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_that_hang_hold_back_no_evidence_that_is_there() {
+    let folder = TempDir::new().unwrap();
+    let (sides, endpoint) = pair(92_211, 92_212).await;
+    let headers = two_headers(&sides, &endpoint).await.map(kept);
+    endpoint.set_faults(Vec::new());
+    kept_before(&folder, Conflict::new(End::A, headers, SystemClock.now())).await;
+    let prover = Arc::new(Forgetful::new(Arc::clone(&sides[1].end.prover)));
+    prover.hangs.store(true, Ordering::SeqCst);
+    let mut config = config(&sides);
+    config.paths[0].b.prover = prover;
+    config.call_timeout = Duration::from_millis(2 * PATIENCE_MILLIS);
+    let relayer = start_with(config, folder.path()).await;
+    until("the client is frozen", async || (status_on_a(&sides).await == Status::Frozen).then_some(())).await;
     relayer.handle.stop().await;
 }
 

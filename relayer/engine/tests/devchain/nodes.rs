@@ -239,11 +239,13 @@ pub(crate) struct Forgetful {
     pub(crate) silent: AtomicUsize,
     /// Nothing below this height is there any more.
     pub(crate) first_kept: AtomicU64,
+    /// No question about headers is ever answered.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl Forgetful {
     pub(crate) fn new(inner: Arc<dyn Prover>) -> Self {
-        Self { inner, silent: AtomicUsize::new(0), first_kept: AtomicU64::new(0) }
+        Self { inner, silent: AtomicUsize::new(0), first_kept: AtomicU64::new(0), hangs: AtomicBool::new(false) }
     }
 
     fn check(&self, operation: &'static str, height: Height) -> Result<(), AdapterError> {
@@ -311,6 +313,9 @@ impl Prover for Forgetful {
         now: Timestamp,
     ) -> Result<Vec<ServedHeader>, AdapterError> {
         self.check("header", height)?;
+        if self.hangs.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
         self.inner.served_headers(trusted, height, now).await
     }
 
@@ -333,6 +338,10 @@ impl Prover for Forgetful {
 
     fn headers_of_evidence(&self, evidence: &[u8]) -> Result<[ChainHeader; 2], AdapterError> {
         self.inner.headers_of_evidence(evidence)
+    }
+
+    fn is_whole(&self, header: &[u8]) -> bool {
+        self.inner.is_whole(header)
     }
 
     fn merged(&self, header: ChainHeader, other: &ChainHeader) -> ChainHeader {

@@ -22,6 +22,7 @@ const MAKE_ROOM: &str = "DELETE FROM conflicts WHERE rowid IN (SELECT id FROM (S
      PARTITION BY CASE WHEN evidence IS NOT NULL THEN 2 ELSE first_certified AND second_certified END \
      ORDER BY seen_millis DESC, first_hash, second_hash) AS place FROM conflicts WHERE path = $1 AND host = $2) \
      WHERE place > $3)";
+const FORGET: &str = "DELETE FROM conflicts WHERE path = $1 AND host = $2 AND first_hash = $3 AND second_hash = $4";
 const CONFLICTS: &str = "SELECT conflicts.* FROM conflicts JOIN paths ON paths.id = conflicts.path WHERE paths.name = $1 \
      ORDER BY seen_millis DESC, host, first_hash, second_hash";
 const COMPARED_TO: &str = "INSERT INTO compared (path, host, height) VALUES ($1, $2, $3) \
@@ -59,6 +60,23 @@ impl Ids {
         let kept = i64::try_from(CONFLICTS_KEPT).unwrap_or(i64::MAX);
         let query = sqlx::query(MAKE_ROOM).bind(path).bind(host).bind(kept);
         query.execute(connection).await.map_err(failed(operation))?;
+        Ok(())
+    }
+
+    pub(super) async fn forget_conflict(
+        &mut self,
+        connection: &mut SqliteConnection,
+        path: &PathId,
+        host: End,
+        [first, second]: &[BlockHash; 2],
+    ) -> Result<(), StoreError> {
+        let path = self.path(connection, path).await?;
+        let query = sqlx::query(FORGET)
+            .bind(path)
+            .bind(value::end_bit(host))
+            .bind(first.as_bytes().as_slice())
+            .bind(second.as_bytes().as_slice());
+        query.execute(connection).await.map_err(failed("forgetting headers that conflict"))?;
         Ok(())
     }
 

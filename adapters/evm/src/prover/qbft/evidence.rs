@@ -234,6 +234,11 @@ pub(super) fn joined(mut header: Vec<u8>, nodes: &[u8]) -> Vec<u8> {
     header
 }
 
+/// Whether an account proof is behind a header.
+pub(super) fn is_bound(bytes: &[u8]) -> bool {
+    split(bytes).is_ok_and(|(_, nodes)| !nodes.is_empty())
+}
+
 /// The header and the nodes behind it.
 fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     let malformed =
