@@ -143,33 +143,21 @@ pub trait ChainReader: Send + Sync {
     async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError>;
 
     /// The transaction with which a hosted client came to store the state at a height, with the updates of that client that
-    /// it shows: one of them holds the header, and the client may have refused others. `None` when the nodes know of none. The
-    /// height is that of its block.
+    /// it shows: one of them holds the header, and the client may have refused others. As *every* node tells it that answers
+    /// and knows of one, each answer once: who tells of another one hides it from nobody. The height is that of its block.
     ///
     /// By this it shows when a client was told of another block than the chain's own.
-    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError>;
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<Vec<At<Submitted>>, AdapterError>;
 
     /// The transaction by which a hosted client was frozen, with the evidence. `None` when the nodes know of none.
     /// The height is that of its block.
     async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError>;
 
-    /// What a hosted client stores around a height; `None` when the Router knows no such client.
-    async fn stored_states(&self, id: &ClientId, height: Height) -> Result<Option<StoredStates>, AdapterError> {
-        let Some(client) = self.client(id).await?.value else { return Ok(None) };
-        let [at_or_below, above] = self.consensus_heights(id, height).await?.value;
-        let below = match (at_or_below, height.number().checked_sub(1)) {
-            (Some(found), Some(before)) if found == height => {
-                let before = Height::with_revision(height.revision(), before);
-                self.consensus_heights(id, before).await?.value[0]
-            }
-            _ => None,
-        };
-        let mut states = Vec::new();
-        for height in [below, at_or_below, above].into_iter().flatten() {
-            if let Some(state) = self.consensus_state(id, height).await?.value {
-                states.push((height, state));
-            }
-        }
-        Ok(Some(StoredStates { client: client.client, states }))
-    }
+    /// What a hosted client stores around a height, as one node tells of one state of its chain; `None` when the Router knows no
+    /// such client.
+    async fn stored_states(&self, id: &ClientId, height: Height) -> Result<Option<StoredStates>, AdapterError>;
+
+    /// The same as *every* node tells it that answers, but for those that know no such client: who tells of other states than
+    /// are stored hides these from nobody who looks at each answer.
+    async fn every_stored_states(&self, id: &ClientId, height: Height) -> Result<Vec<StoredStates>, AdapterError>;
 }

@@ -279,7 +279,8 @@ async fn main() -> Result<(), Failure> {
         .await?;
     println!("consensus heights {:?}", heights.value);
     let latest = heights.value[0].ok_or("no state")?;
-    let submitted = a.reader.accepted_updates(&client_on_a, latest).await?.value.ok_or("nobody knows of the update")?;
+    let told = a.reader.accepted_updates(&client_on_a, latest).await?;
+    let submitted = told.into_iter().next().ok_or("nobody knows of the update")?.value;
     println!("update to {latest} came in {} from {}", submitted.transaction, submitted.submitter);
     let told = b.prover.header_of_update(&submitted.messages[0]);
     println!("its header: {:?}", told.map(|header| (header.height, header.hash)));

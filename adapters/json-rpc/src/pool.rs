@@ -172,6 +172,22 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
+        let mut answers = self.every(work).await?;
+        answers.sort_by_key(place);
+        let middle = answers.len().saturating_sub(1) / 2;
+        answers.into_iter().nth(middle).ok_or_else(no_endpoint)
+    }
+
+    /// Does the work at all endpoints that do not rest: every answer, at least one. A node whose head has stood still for long
+    /// is left out, as long as there are others.
+    ///
+    /// # Errors
+    /// When it succeeds nowhere, as [`Pool::attempt`].
+    pub async fn every<T, W, F>(&self, work: W) -> Result<Vec<T>, AdapterError>
+    where
+        W: Fn(Arc<Endpoint>) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
         let mut endpoints = self.awake();
         self.take_turns(&mut endpoints);
         let work = &work;
@@ -179,23 +195,22 @@ impl Pool {
             let endpoint = Arc::clone(endpoint);
             async move { self.watch(&endpoint, work(Arc::clone(&endpoint))).await }
         };
-        let answers = join_all(endpoints.iter().map(ask)).await;
-        let mut candidates = Vec::with_capacity(answers.len());
+        let told = join_all(endpoints.iter().map(ask)).await;
+        let mut answers = Vec::with_capacity(told.len());
         let mut worst = None;
-        for (endpoint, answer) in endpoints.iter().zip(answers) {
+        for (endpoint, answer) in endpoints.iter().zip(told) {
             match answer {
-                Ok(answer) => candidates.push((answer, Self::is_stuck(endpoint))),
+                Ok(answer) => answers.push((answer, Self::is_stuck(endpoint))),
                 Err(error) => worst = Some(worse(worst, error)),
             }
         }
-        if candidates.iter().any(|(_, stuck)| !stuck) {
-            candidates.retain(|(_, stuck)| !stuck);
+        if answers.iter().any(|(_, stuck)| !stuck) {
+            answers.retain(|(_, stuck)| !stuck);
         }
-        candidates.sort_by_key(|(answer, _)| place(answer));
-        let middle = candidates.len().saturating_sub(1) / 2;
-        match candidates.into_iter().nth(middle) {
-            Some((answer, _)) => Ok(answer),
-            None => Err(worst.unwrap_or_else(no_endpoint)),
+        if answers.is_empty() {
+            Err(worst.unwrap_or_else(no_endpoint))
+        } else {
+            Ok(answers.into_iter().map(|(answer, _)| answer).collect())
         }
     }
 

@@ -55,6 +55,10 @@ impl NotAccused {
 /// The calls by which two headers freeze the client on `host`. Above the client's latest state evidence may need a state
 /// nearer by, which says who was to certify the headers: then the client is brought there first.
 ///
+/// What the client stores is a node's word. So it is a verdict only when the two are refused by what every node tells that
+/// answers. And where nodes tell of different states, each of which would do, the client takes the evidence that rests on its
+/// own: with each `attempt`, counted from 0, it is another one's turn, that of which most tell first.
+///
 /// # Errors
 /// [`NotAccused::Refused`] when the two do not make misbehaviour; [`NotAccused::Failed`] with what the chains' nodes say.
 pub(crate) async fn accuse(
@@ -62,16 +66,53 @@ pub(crate) async fn accuse(
     host: End,
     headers: [&ChainHeader; 2],
     reach: Reach,
+    attempt: u32,
+    now: Timestamp,
+) -> Result<Accusation, NotAccused> {
+    let (here, _) = ends(path, host);
+    let height = headers[0].height.min(headers[1].height);
+    let told = here.reader.every_stored_states(&here.client, height).await.map_err(NotAccused::Failed)?;
+    let mut verdict = None;
+    for stored in in_turn(told, attempt) {
+        match (accuse_from(path, host, headers, stored, reach, now).await, &verdict) {
+            (Ok(accusation), _) => return Ok(accusation),
+            (Err(_), Some(NotAccused::Failed(_))) => {}
+            (Err(error), _) => verdict = Some(error),
+        }
+    }
+    Err(verdict.unwrap_or_else(|| {
+        let (client, chain) = (here.client.clone(), here.chain.clone());
+        NotAccused::Failed(AdapterError::ClientUnknown { client, chain })
+    }))
+}
+
+/// Each answer once, those first that most have given, but for a turn further with each attempt.
+fn in_turn(told: Vec<StoredStates>, attempt: u32) -> Vec<StoredStates> {
+    let mut distinct: Vec<(usize, StoredStates)> = Vec::new();
+    for stored in told {
+        match distinct.iter_mut().find(|(_, known)| *known == stored) {
+            Some((count, _)) => *count += 1,
+            None => distinct.push((1, stored)),
+        }
+    }
+    distinct.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.states.cmp(&other.states)));
+    let turns = usize::try_from(attempt).unwrap_or_default().checked_rem(distinct.len()).unwrap_or_default();
+    distinct.rotate_left(turns);
+    distinct.into_iter().map(|(_, stored)| stored).collect()
+}
+
+/// As [`accuse`], of a client that stores these states.
+async fn accuse_from(
+    path: &PathHandles,
+    host: End,
+    headers: [&ChainHeader; 2],
+    stored: StoredStates,
+    reach: Reach,
     now: Timestamp,
 ) -> Result<Accusation, NotAccused> {
     let (here, there) = ends(path, host);
     let height = headers[0].height.min(headers[1].height);
     let bytes = headers.map(|header| header.bytes.as_slice());
-    let stored = here.reader.stored_states(&here.client, height).await.map_err(NotAccused::Failed)?;
-    let Some(stored) = stored else {
-        let (client, chain) = (here.client.clone(), here.chain.clone());
-        return Err(NotAccused::Failed(AdapterError::ClientUnknown { client, chain }));
-    };
     let call = |evidence: &[u8]| {
         let (client, evidence) = (here.client.clone(), evidence.to_vec());
         Message::SubmitMisbehaviour { client, evidence }
@@ -199,7 +240,9 @@ pub async fn submit_by_hand(
     let timestamp = Timestamp::from_unix_millis(now.get());
     let [(first, first_origin), (second, second_origin)] = headers;
     let (first, second) = (there.prover.header(first)?, there.prover.header(second)?);
-    let accused = accuse(path, host, [&first, &second], Reach::Nearer, timestamp).await;
+    // Whoever tries again has another one's turn.
+    let attempt = u32::try_from(now.seconds() % u64::from(u32::MAX)).unwrap_or_default();
+    let accused = accuse(path, host, [&first, &second], Reach::Nearer, attempt, timestamp).await;
     let Accusation { messages, evidence, .. } = accused.map_err(|not_accused| match not_accused {
         NotAccused::Refused(error) | NotAccused::Failed(error) => error,
     })?;
@@ -252,4 +295,19 @@ pub async fn submit_by_hand(
 /// The lease of whoever keeps the conflicts of a hosted client's chain.
 pub(crate) fn lease_name(path: &PathHandles, host: End) -> String {
     format!("conflicts/{}/{host}", path.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_most_tell_comes_first_and_everything_has_its_turn() {
+        let stored = |state: u8| StoredStates { client: Vec::new(), states: vec![(Height::new(5), vec![state])] };
+        let told = || [3, 1, 2, 1].map(stored).to_vec();
+        for (attempt, expected) in [(0, [1, 2, 3]), (1, [2, 3, 1]), (2, [3, 1, 2]), (3, [1, 2, 3])] {
+            assert_eq!(in_turn(told(), attempt), expected.map(stored), "{attempt}");
+        }
+        assert!(in_turn(Vec::new(), 7).is_empty());
+    }
 }

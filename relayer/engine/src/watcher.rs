@@ -139,8 +139,7 @@ impl Watcher {
                 // First what stands ready: no endpoint that hangs when headers are compared holds it back.
                 self.accuse(&client).await;
                 self.compare_heights(&client).await;
-                self.compare_states(&client.latest).await;
-                self.accuse_of_news(&client).await;
+                self.compare_states(&client).await;
             }
         }
         self.save().await;

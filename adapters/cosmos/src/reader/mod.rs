@@ -20,7 +20,7 @@ use crate::{
 };
 use adapter::{
     AdapterError, AdapterErrorKind, At, ChainReader, Difference, GatheredEvents, Head, HostedClient, PacketEvent,
-    Submitted, TransactionHash, TrustedState,
+    StoredStates, Submitted, TransactionHash, TrustedState,
 };
 use adapter_json_rpc::printable;
 use async_trait::async_trait;
@@ -155,24 +155,22 @@ impl CosmosReader {
         }
     }
 
-    /// The first transaction that matches, with the client messages that it gave to a client; the head's height when there
-    /// is none.
-    async fn submitted(&self, id: &ClientId, queries: &[String]) -> Result<At<Option<Submitted>>, AdapterError> {
-        let work = |node: Node| async move {
-            for query in queries {
-                let found = node.submissions(query).await?.into_iter().find(|found| found.code == 0);
-                if let Some(transaction) = found {
-                    let (submitter, messages) = accepted::messages_to(id, &transaction.bytes);
-                    let value = Submitted { transaction: TransactionHash(transaction.hash), submitter, messages };
-                    return Ok(Some(At { height: self.chain.height(transaction.height), value: Some(value) }));
-                }
+    /// The first transaction that one node knows of and that matches, with the client messages that it gave to a client.
+    async fn submitted(
+        &self,
+        node: Node,
+        id: &ClientId,
+        queries: &[String],
+    ) -> Result<Option<At<Submitted>>, AdapterError> {
+        for query in queries {
+            let found = node.submissions(query).await?.into_iter().find(|found| found.code == 0);
+            if let Some(transaction) = found {
+                let (submitter, messages) = accepted::messages_to(id, &transaction.bytes);
+                let value = Submitted { transaction: TransactionHash(transaction.hash), submitter, messages };
+                return Ok(Some(At { height: self.chain.height(transaction.height), value }));
             }
-            Ok(None)
-        };
-        match self.search(work).await? {
-            Some(found) => Ok(found),
-            None => Ok(At { height: self.head().await?.height, value: None }),
         }
+        Ok(None)
     }
 
     /// The first block that any of the nodes that answer has kept.
@@ -194,6 +192,60 @@ impl CosmosReader {
         Ok((height, Some(Client { height, hosted, consensus, counterparty })))
     }
 
+    /// A client as one node tells of it, and the height of the state that it was read in.
+    async fn client_at(&self, node: &Node, id: &ClientId) -> Result<At<Found>, AdapterError> {
+        let (height, client) = self.read_client(node, id).await?;
+        let height = self.chain.height(height);
+        let Some(client) = client else { return Ok(At { height, value: Found::None }) };
+        let Some((counterparty, counterparty_prefix)) = client.counterparty else {
+            return Ok(At { height, value: Found::Unregistered });
+        };
+        let now = node.head(client.height).await?.time;
+        let status = client.hosted.status(client.consensus.as_ref(), now);
+        let Some(consensus) = client.consensus else {
+            let expected = format!("a state at the latest height {}", client.hosted.latest_height);
+            return Err(wrong(node, "consensus state", &expected, &"none"));
+        };
+        let value = Found::Client(Box::new(HostedClient {
+            status,
+            latest_height: client.hosted.latest_height,
+            latest_time: consensus.time,
+            // Source: ibc-go v10.3.0, `modules/light-clients/07-tendermint/update.go` (`verifyHeader`).
+            updates_from_any_state: true,
+            client: client.hosted.client_state(node.label(), &consensus)?.encode(),
+            consensus: consensus.encode(),
+            counterparty,
+            counterparty_prefix,
+        }));
+        Ok(At { height, value })
+    }
+
+    /// What a client stores around a height, all of it read in one state; `None` when there is no such client that has a
+    /// counterparty.
+    async fn stored_around(
+        &self,
+        node: Node,
+        id: &ClientId,
+        height: Height,
+    ) -> Result<Option<StoredStates>, AdapterError> {
+        let At { height: read_at, value: Found::Client(hosted) } = self.client_at(&node, id).await? else {
+            return Ok(None);
+        };
+        let read_at = Some(read_at.number());
+        let (_, heights) = self.state_heights(&node, id, read_at).await?;
+        let below = heights.iter().copied().filter(|stored| *stored < height).max();
+        let exactly = heights.iter().copied().find(|stored| *stored == height);
+        let above = heights.iter().copied().filter(|stored| *stored > height).min();
+        let mut states = Vec::new();
+        for at in [below, exactly, above].into_iter().flatten() {
+            let (_, state) = self.state(&node, id, at, read_at).await?;
+            let state =
+                state.ok_or_else(|| wrong(&node, "consensus state", "one at each height that is listed", &at))?;
+            states.push((at, state.encode()));
+        }
+        Ok(Some(StoredStates { client: hosted.client, states }))
+    }
+
     /// A consensus state as it is stored.
     async fn state(
         &self,
@@ -211,10 +263,14 @@ impl CosmosReader {
         Ok((height, Some(consensus_state(node.label(), &stored)?)))
     }
 
-    /// All heights at which a client stores states, in no order.
-    async fn state_heights(&self, node: &Node, id: &ClientId) -> Result<(u64, Vec<Height>), AdapterError> {
+    /// All heights at which a client stores states, in no order; in the state after block `at`, or the latest one.
+    async fn state_heights(
+        &self,
+        node: &Node,
+        id: &ClientId,
+        mut at: Option<u64>,
+    ) -> Result<(u64, Vec<Height>), AdapterError> {
         let mut key = Vec::new();
-        let mut at = None;
         let mut heights = Vec::new();
         for _ in 0..MAX_HEIGHT_PAGES {
             let request = QueryConsensusStateHeightsRequest {
@@ -331,32 +387,7 @@ impl ChainReader for CosmosReader {
     /// A client of another kind than 07-tendermint is an [`AdapterError::Config`], one without a registered counterparty an
     /// [`AdapterError::CounterpartyUnknown`].
     async fn client(&self, id: &ClientId) -> Result<At<Option<HostedClient>>, AdapterError> {
-        let work = |node: Node| async move {
-            let (height, client) = self.read_client(&node, id).await?;
-            let height = self.chain.height(height);
-            let Some(client) = client else { return Ok(At { height, value: Found::None }) };
-            let Some((counterparty, counterparty_prefix)) = client.counterparty else {
-                return Ok(At { height, value: Found::Unregistered });
-            };
-            let now = node.head(client.height).await?.time;
-            let status = client.hosted.status(client.consensus.as_ref(), now);
-            let Some(consensus) = client.consensus else {
-                let expected = format!("a state at the latest height {}", client.hosted.latest_height);
-                return Err(wrong(&node, "consensus state", &expected, &"none"));
-            };
-            let value = Found::Client(Box::new(HostedClient {
-                status,
-                latest_height: client.hosted.latest_height,
-                latest_time: consensus.time,
-                // Source: ibc-go v10.3.0, `modules/light-clients/07-tendermint/update.go` (`verifyHeader`).
-                updates_from_any_state: true,
-                client: client.hosted.client_state(node.label(), &consensus)?.encode(),
-                consensus: consensus.encode(),
-                counterparty,
-                counterparty_prefix,
-            }));
-            Ok(At { height, value })
-        };
+        let work = |node: Node| async move { self.client_at(&node, id).await };
         let mut told = self.chain.rpc.attempt_by_turns(work).await?;
         if told.value.is_frozen() {
             told = self.chain.rpc.middle(work, |told| told.value.is_frozen().into()).await?;
@@ -380,17 +411,17 @@ impl ChainReader for CosmosReader {
             let (at, state) = self.state(&node, id, height, None).await?;
             Ok(At { height: self.chain.height(at), value: state.map(|state| state.encode()) })
         };
-        self.chain.rpc.attempt(work).await
+        self.chain.rpc.attempt_by_turns(work).await
     }
 
     async fn consensus_heights(&self, id: &ClientId, height: Height) -> Result<At<[Option<Height>; 2]>, AdapterError> {
         let work = |node: Node| async move {
-            let (at, heights) = self.state_heights(&node, id).await?;
+            let (at, heights) = self.state_heights(&node, id, None).await?;
             let lower = heights.iter().copied().filter(|stored| *stored <= height).max();
             let upper = heights.iter().copied().filter(|stored| *stored > height).min();
             Ok(At { height: self.chain.height(at), value: [lower, upper] })
         };
-        self.chain.rpc.attempt(work).await
+        self.chain.rpc.attempt_by_turns(work).await
     }
 
     /// A packet receipt, of which an ibc-go chain keeps but the byte 2, is told as 32 bytes that end with it.
@@ -428,15 +459,36 @@ impl ChainReader for CosmosReader {
         self.chain.rpc.attempt_by_turns(work).await
     }
 
-    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError> {
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<Vec<At<Submitted>>, AdapterError> {
         let at = format!("{}-{}", height.revision(), height.number());
         let updated = format!("update_client.client_id='{id}' AND update_client.consensus_heights='{at}'");
         let created = format!("create_client.client_id='{id}' AND create_client.consensus_height='{at}'");
-        self.submitted(id, &[updated, created]).await
+        let queries = &[updated, created];
+        let told = self.chain.rpc.every(|node| self.submitted(node, id, queries)).await?;
+        let mut distinct = Vec::new();
+        for submitted in told.into_iter().flatten() {
+            if !distinct.contains(&submitted) {
+                distinct.push(submitted);
+            }
+        }
+        Ok(distinct)
     }
 
     async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError> {
-        self.submitted(id, &[format!("client_misbehaviour.client_id='{id}'")]).await
+        let queries = &[format!("client_misbehaviour.client_id='{id}'")];
+        match self.search(|node| self.submitted(node, id, queries)).await? {
+            Some(At { height, value }) => Ok(At { height, value: Some(value) }),
+            None => Ok(At { height: self.head().await?.height, value: None }),
+        }
+    }
+
+    async fn stored_states(&self, id: &ClientId, height: Height) -> Result<Option<StoredStates>, AdapterError> {
+        self.chain.rpc.attempt_by_turns(|node| self.stored_around(node, id, height)).await
+    }
+
+    async fn every_stored_states(&self, id: &ClientId, height: Height) -> Result<Vec<StoredStates>, AdapterError> {
+        let told = self.chain.rpc.every(|node| self.stored_around(node, id, height)).await?;
+        Ok(told.into_iter().flatten().collect())
     }
 }
 

@@ -96,6 +96,18 @@ impl TendermintRpc {
         self.0.pool.middle(|endpoint| work(self.node(endpoint)), place).await
     }
 
+    /// As [`Pool::every`].
+    ///
+    /// # Errors
+    /// As [`TendermintRpc::attempt`].
+    pub(crate) async fn every<T, W, F>(&self, work: W) -> Result<Vec<T>, AdapterError>
+    where
+        W: Fn(Node) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
+        self.0.pool.every(|endpoint| work(self.node(endpoint))).await
+    }
+
     /// As [`Pool::watch`].
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::{
     },
     clients::{self, ConsensusClaim, OpenClient, StatePreimage},
 };
-use adapter::{AdapterError, HostedClient};
+use adapter::{AdapterError, HostedClient, StoredStates};
 use alloy_primitives::{Address, B256};
 use ethers_core::{
     abi::{AbiEncode as _, ParamType, Token},
@@ -154,6 +154,33 @@ pub(super) async fn neighbours(
         }
     }
     Ok([lower, upper])
+}
+
+/// What a client stores around a height; `None` when the Router has none of this id.
+pub(super) async fn around(
+    view: &View<'_>,
+    router: Address,
+    first_height: u64,
+    states: &States,
+    id: &ClientId,
+    height: Height,
+) -> Result<Option<StoredStates>, AdapterError> {
+    let Some(hosted) = client(view, router, first_height, states, id).await? else { return Ok(None) };
+    let [at_or_below, above] = neighbours(view, router, id, height).await?;
+    let below = match (at_or_below, height.number().checked_sub(1)) {
+        (Some(found), Some(before)) if found == height => {
+            neighbours(view, router, id, Height::with_revision(height.revision(), before)).await?[0]
+        }
+        _ => None,
+    };
+    let mut around = Vec::new();
+    for at in [below, at_or_below, above].into_iter().flatten() {
+        let found = state(view, router, first_height, states, id, at).await?;
+        let found =
+            found.ok_or_else(|| inconsistent(view, "consensus state", "one at each height that is listed", at))?;
+        around.push((at, found));
+    }
+    Ok(Some(StoredStates { client: hosted.client, states: around }))
 }
 
 /// A client's contract by what its `parameters()` answered.

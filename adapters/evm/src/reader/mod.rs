@@ -13,7 +13,9 @@ use crate::{
     logs::Log,
     rpc::{Endpoint, RpcError},
 };
-use adapter::{AdapterError, At, ChainReader, GatheredEvents, Head, HostedClient, PacketEvent, Submitted};
+use adapter::{
+    AdapterError, At, ChainReader, GatheredEvents, Head, HostedClient, PacketEvent, StoredStates, Submitted,
+};
 use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use events::{EventKind, RawEvent, client_topic, number_topic};
@@ -178,6 +180,16 @@ impl EvmReader {
         self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
     }
 
+    async fn stored_around(
+        &self,
+        endpoint: Arc<Endpoint>,
+        id: &ClientId,
+        height: Height,
+    ) -> Result<Option<StoredStates>, AdapterError> {
+        let view = View::latest(&endpoint).await?;
+        hosted::around(&view, self.router, self.config().router_height, &self.states, id, height).await
+    }
+
     async fn slot(&self, path: &StorePath) -> Result<At<[u8; 32]>, AdapterError> {
         let slot = &path.slot();
         let pool = &self.chain.pool;
@@ -270,7 +282,7 @@ impl ChainReader for EvmReader {
             let value = hosted::state(&view, self.router, first, &self.states, id, height).await?;
             Ok(At { height: self.config().height(view.height), value })
         };
-        self.chain.pool.attempt(work).await
+        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
     }
 
     async fn consensus_heights(&self, id: &ClientId, height: Height) -> Result<At<[Option<Height>; 2]>, AdapterError> {
@@ -279,15 +291,15 @@ impl ChainReader for EvmReader {
             let value = hosted::neighbours(&view, self.router, id, height).await?;
             Ok(At { height: self.config().height(view.height), value })
         };
-        self.chain.pool.attempt(work).await
+        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
     }
 
-    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError> {
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<Vec<At<Submitted>>, AdapterError> {
         let work = |endpoint: Arc<Endpoint>| async move {
             let view = View::latest(&endpoint).await?;
             submitted::updates(&view, self.config(), self.router, id, height).await
         };
-        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
+        Ok(submitted::distinct(self.chain.pool.every(work).await?))
     }
 
     async fn accepted_misbehaviour(&self, id: &ClientId) -> Result<At<Option<Submitted>>, AdapterError> {
@@ -316,6 +328,16 @@ impl ChainReader for EvmReader {
                 found: B256::from(value).to_string(),
             }),
         }
+    }
+
+    async fn stored_states(&self, id: &ClientId, height: Height) -> Result<Option<StoredStates>, AdapterError> {
+        let work = |endpoint| self.stored_around(endpoint, id, height);
+        self.chain.pool.attempt_at(self.chain.pool.by_turns(), work).await
+    }
+
+    async fn every_stored_states(&self, id: &ClientId, height: Height) -> Result<Vec<StoredStates>, AdapterError> {
+        let told = self.chain.pool.every(|endpoint| self.stored_around(endpoint, id, height)).await?;
+        Ok(told.into_iter().flatten().collect())
     }
 }
 

@@ -38,6 +38,18 @@ pub(super) async fn updates(
     submitted(view, config, router, id, topics, ToClient::Update).await
 }
 
+/// What nodes know of, each answer once.
+pub(super) fn distinct(told: Vec<At<Option<Submitted>>>) -> Vec<At<Submitted>> {
+    let mut distinct = Vec::new();
+    for At { height, value } in told {
+        let Some(submitted) = value.map(|value| At { height, value }) else { continue };
+        if !distinct.contains(&submitted) {
+            distinct.push(submitted);
+        }
+    }
+    distinct
+}
+
 /// By which transaction a client was frozen.
 pub(super) async fn misbehaviour(
     view: &View<'_>,

@@ -182,8 +182,10 @@ impl Watcher {
             return;
         }
         for key in due(&self.kept, latest, now) {
-            let Some(conflict) = self.kept.get(&key).map(|kept| kept.conflict.clone()) else { continue };
-            let accusation = self.accusation(&conflict).await;
+            let Some((conflict, tries)) = self.kept.get(&key).map(|kept| (kept.conflict.clone(), kept.tries)) else {
+                continue;
+            };
+            let accusation = self.accusation(&conflict, tries).await;
             let Some(kept) = self.kept.get_mut(&key) else { continue };
             match accusation {
                 Ok(accusation) => {
@@ -207,7 +209,7 @@ impl Watcher {
 
     /// # Errors
     /// The light client's verdict; `None` when it could not be asked for.
-    async fn accusation(&self, conflict: &Conflict) -> Result<Accusation, Option<String>> {
+    async fn accusation(&self, conflict: &Conflict, tries: u32) -> Result<Accusation, Option<String>> {
         let header = |kept: &ConflictingHeader| {
             let (height, hash, bytes) = (kept.height, kept.hash, kept.bytes.clone());
             ChainHeader { height, hash, bytes }
@@ -217,7 +219,7 @@ impl Watcher {
             ConflictKind::Uncertified => Reach::Stored,
             ConflictKind::Certified | ConflictKind::Misbehaviour => Reach::Nearer,
         };
-        let accused = accuse(&self.context.path, self.host, [&first, &second], reach, self.timestamp());
+        let accused = accuse(&self.context.path, self.host, [&first, &second], reach, tries, self.timestamp());
         let judged = async {
             match accused.await {
                 Ok(accusation) => Ok(Ok(accusation)),

@@ -4,6 +4,9 @@
 //! the transaction looks like that stored it plays no part in that. Where the prover comes to another, or cannot come there
 //! any more because nodes have thrown away what it takes, the header by which the client was led is looked for in the
 //! transaction, and what the endpoints serve is held against it.
+//!
+//! What is stored is each time asked of every node of the host, and each answer is looked at: a node that tells of other states
+//! hides none, and makes none unexplained that another one tells as it should be.
 
 use super::{Unanswered, Watcher};
 use crate::{
@@ -11,9 +14,9 @@ use crate::{
     conflict,
     shared::{ends, with_causes},
 };
-use adapter::{AdapterError, AdapterErrorKind, ChainHeader, ServedHeader, StoredStates, Submitted, TrustedState};
+use adapter::{AdapterError, AdapterErrorKind, At, ChainHeader, ServedHeader, StoredStates, Submitted, TrustedState};
 use light_client::Height;
-use relayer_core::{ConflictingHeader, Trusted, UnixMillis};
+use relayer_core::{ConflictingHeader, HostedClient, UnixMillis};
 use std::{collections::VecDeque, fmt::Write as _, sync::Arc};
 
 /// Newly stored states compared in one round; further ones wait for the next.
@@ -38,13 +41,13 @@ pub(super) struct Progress {
     to: Option<Height>,
     /// Whether another process left it, and nothing was compared since.
     is_recalled: bool,
-    /// The last of them, as the host's nodes tell it: the next one is compared from there.
-    state: Option<(Height, Vec<u8>)>,
     written: Option<(Height, UnixMillis)>,
     /// Rounds in which the next one was tried in vain.
     tries: u32,
     /// States given up one after the other: the first, the last, and why.
     given_up: Option<(Height, Height, String)>,
+    /// Whether nodes of the host tell of no state at all where others do, for long already: they are not waited for.
+    is_divided: bool,
     /// Of these the operator is to be told: height and words.
     unexplained: VecDeque<(Height, String)>,
 }
@@ -68,9 +71,8 @@ impl Progress {
         self.written = Some((height, at));
     }
 
-    fn advance(&mut self, to: Height, state: Option<Vec<u8>>) {
+    fn advance(&mut self, to: Height) {
         self.to = Some(to);
-        self.state = state.map(|state| (to, state));
         self.tries = 0;
     }
 }
@@ -82,30 +84,49 @@ struct NotCompared {
     silent: bool,
 }
 
-/// What a transaction told the client of the height in question.
+/// The state that the client stored next, and the one below it, as one node tells of both.
+struct Step {
+    stored: StoredStates,
+    /// The state below; `None` when the client has none there any more.
+    below: Option<(Height, Vec<u8>)>,
+    next: (Height, Vec<u8>),
+}
+
+impl Step {
+    /// The first state above this height and not above the latest; `None` when there is none.
+    fn above(stored: StoredStates, height: Height, latest: Height) -> Option<Self> {
+        let next = stored.states.iter().find(|(at, _)| *at > height && *at <= latest).cloned()?;
+        let below = stored.states.iter().rev().find(|(at, _)| *at < next.0).cloned();
+        Some(Self { stored, below, next })
+    }
+
+    fn is_of_the_same(&self, other: &Self) -> bool {
+        (&self.below, &self.next) == (&other.below, &other.next)
+    }
+}
+
+/// What transactions told the client of the height in question.
 #[derive(Default)]
 struct ToldIn {
-    /// Who told it where; `None` when no transaction is known.
-    origin: Option<String>,
+    /// Who told it where, in each transaction of which nodes say that it is the one.
+    origins: Vec<String>,
     updates: Vec<Told>,
 }
 
-/// One update of it.
+/// One update of them.
 struct Told {
+    origin: String,
     header: ChainHeader,
     /// The state that it leads to, from the one stored below; `None` when the light client refuses it.
     leads_to: Option<TrustedState>,
 }
 
-impl ToldIn {
-    fn shown(&self, told: &Told) -> ConflictingHeader {
-        let ChainHeader { height, hash, bytes } = told.header.clone();
-        let origin = self.origin.clone().unwrap_or_default();
-        ConflictingHeader { height, hash, origin, certified: told.leads_to.is_some(), bytes }
-    }
-}
-
 impl Told {
+    fn shown(&self) -> ConflictingHeader {
+        let ChainHeader { height, hash, bytes } = self.header.clone();
+        ConflictingHeader { height, hash, origin: self.origin.clone(), certified: self.leads_to.is_some(), bytes }
+    }
+
     fn led_to(&self, state: &[u8]) -> bool {
         self.leads_to.as_ref().is_some_and(|next| next.consensus == state)
     }
@@ -113,30 +134,37 @@ impl Told {
 
 impl Watcher {
     /// Compares the states that the hosted client has stored since.
-    pub(super) async fn compare_states(&mut self, latest: &Trusted) {
+    pub(super) async fn compare_states(&mut self, client: &HostedClient) {
+        let latest = client.latest.height;
         for (height, words) in self.progress.unexplained.clone() {
             self.alert(&format!("unexplained {height}"), words);
         }
-        // Where a client is not as far as it was left, the chain is another one, of the same name.
-        let is_another = self.progress.is_recalled && self.progress.to.is_some_and(|to| to > latest.height);
-        if is_another || self.progress.to.is_none() {
-            let Ok(first) = self.first_to_compare(latest.height).await else { return };
-            self.progress.advance(first, None);
+        if self.progress.to.is_some_and(|to| to > latest) {
+            self.progress.tries = self.progress.tries.saturating_add(1);
+            // Where a client is not as far as it was left, the chain is another one, of the same name. And where it stays behind,
+            // it never was as far as somebody said.
+            if self.progress.is_recalled || self.progress.tries >= TRIES {
+                self.progress.to = None;
+            }
+        }
+        if self.progress.to.is_none() {
+            let Ok(first) = self.first_to_compare(latest).await else { return };
+            self.progress.advance(first);
         }
         self.progress.is_recalled = false;
         for _ in 0..STATES_A_ROUND {
-            let Some(to) = self.progress.to.filter(|to| *to < latest.height) else { break };
-            let (here, _) = ends(&self.context.path, self.host);
-            let asked = here.reader.consensus_heights(&here.client, to);
-            let next = match self.call("reading the client's states", asked).await.map(|found| found.value) {
-                Ok([_, Some(next)]) => next,
-                Ok([_, None]) => break,
+            let Some(to) = self.progress.to.filter(|to| *to < latest) else { break };
+            let steps = match self.steps_above(to, latest).await {
+                Ok(steps) => steps,
                 Err(error) => return self.not_compared(to, NotCompared::by(&error)),
             };
-            match self.compare_state(&latest.client, to, next).await {
-                Ok(state) => {
+            let Some(next) = steps.iter().flatten().map(|step| step.next.0).min() else { break };
+            let compared = self.compare_steps(next, steps).await;
+            self.accuse_of_news(client).await;
+            match compared {
+                Ok(()) => {
                     self.tell_given_up();
-                    self.progress.advance(next, Some(state));
+                    self.progress.advance(next);
                 }
                 Err(reason) => {
                     self.not_compared(next, reason);
@@ -146,9 +174,66 @@ impl Watcher {
                 }
             }
         }
-        if self.progress.to == Some(latest.height) {
+        if self.progress.to == Some(latest) {
+            self.progress.tries = 0;
             self.tell_given_up();
         }
+    }
+
+    /// The step above a height, as each node of the host tells of it that answers; `None` for one that tells of none.
+    async fn steps_above(&self, height: Height, latest: Height) -> Result<Vec<Option<Step>>, Unanswered> {
+        let Some(above) = height.number().checked_add(1) else { return Ok(Vec::new()) };
+        let above = Height::with_revision(height.revision(), above);
+        let (here, _) = ends(&self.context.path, self.host);
+        let asked = here.reader.every_stored_states(&here.client, above);
+        let told = self.call("reading the client's states", asked).await?;
+        Ok(told.into_iter().map(|stored| Step::above(stored, height, latest)).collect())
+    }
+
+    /// Compares the step to the state at `next`, or beyond it, in each form in which nodes tell of it.
+    async fn compare_steps(&mut self, next: Height, steps: Vec<Option<Step>>) -> Result<(), NotCompared> {
+        let context = Arc::clone(&self.context);
+        let (here, _) = ends(&context.path, self.host);
+        let is_told_by_all = steps.iter().all(Option::is_some);
+        let mut distinct: Vec<Step> = Vec::new();
+        for step in steps.into_iter().flatten() {
+            if !distinct.iter().any(|known| known.is_of_the_same(&step)) {
+                distinct.push(step);
+            }
+        }
+        let (mut is_explained, mut unexplained, mut failure) = (false, None, None::<NotCompared>);
+        for step in distinct {
+            match self.compare_state(step).await {
+                Ok(None) => is_explained = true,
+                Ok(Some(words)) => unexplained = Some(words),
+                // What no node answers is asked again, whatever is said of the rest.
+                Err(error) if failure.as_ref().is_none_or(|known| !known.silent) => failure = Some(error),
+                Err(_) => {}
+            }
+        }
+        if let Some(error) = failure.take_if(|error| error.silent || !is_explained) {
+            return Err(error);
+        }
+        if !is_told_by_all && !self.progress.is_divided {
+            if self.progress.tries.saturating_add(1) < TRIES {
+                let reason = format!("not every node of {} tells of it", here.chain);
+                return Err(NotCompared { reason, silent: true });
+            }
+            self.progress.is_divided = true;
+        }
+        self.progress.is_divided &= !is_told_by_all;
+        if is_explained {
+            self.progress.unexplained.retain(|(at, _)| *at != next);
+        }
+        match unexplained.or(failure.map(|error| error.reason)) {
+            Some(words) if is_explained || !is_told_by_all => {
+                let message = format!("nodes of {} contradict one another: by one of them, {words}", here.chain);
+                self.alert("divided", message);
+            }
+            Some(words) => self.unexplained(next, words),
+            None => {}
+        }
+        Ok(())
     }
 
     /// Where comparing begins. The very first state was chosen by people: no header came with it.
@@ -168,8 +253,6 @@ impl Watcher {
     /// Counts a state that could not be compared, and gives it up when that happens too often.
     fn not_compared(&mut self, height: Height, NotCompared { reason, silent }: NotCompared) {
         self.progress.tries = self.progress.tries.saturating_add(1);
-        // Another node may tell of another one.
-        self.progress.state = None;
         let allowed = match (silent, &self.progress.given_up) {
             (true, _) => TRIES_OF_THE_SILENT,
             (false, None) => TRIES,
@@ -200,7 +283,7 @@ impl Watcher {
             }
         };
         self.progress.given_up = Some((first, height, reason));
-        self.progress.advance(height, None);
+        self.progress.advance(height);
     }
 
     /// Tells which states were given up, once that is over.
@@ -214,24 +297,15 @@ impl Watcher {
         self.alert(&format!("states {first} to {last}"), message);
     }
 
-    /// What the client stores at a height.
-    async fn state_at(&self, height: Height) -> Result<Vec<u8>, NotCompared> {
-        if let Some((_, state)) = self.progress.state.as_ref().filter(|(at, _)| *at == height) {
-            return Ok(state.clone());
-        }
-        let (here, _) = ends(&self.context.path, self.host);
-        let asked = here.reader.consensus_state(&here.client, height);
-        let found = self.call("reading the client's states", asked).await.map_err(|e| NotCompared::by(&e))?.value;
-        found.ok_or_else(|| NotCompared::refused(format!("{} tells of no state at height {height}", here.chain)))
-    }
-
-    /// Compares the state that is stored next above `below`, and keeps what contradicts it. `client` is the client's state,
-    /// encoded.
-    async fn compare_state(&mut self, client: &[u8], below: Height, height: Height) -> Result<Vec<u8>, NotCompared> {
+    /// Compares a state with what leads to it from the one below, and keeps what contradicts it. Says in words what is wrong with a
+    /// state to which the chain does not lead and that no header explains.
+    async fn compare_state(&mut self, step: Step) -> Result<Option<String>, NotCompared> {
         let context = Arc::clone(&self.context);
         let (here, there) = ends(&context.path, self.host);
-        let (before, state) = (self.state_at(below).await?, self.state_at(height).await?);
-        let stored = StoredStates { client: client.to_vec(), states: vec![(below, before), (height, state.clone())] };
+        let Step { stored, below, next: (height, state) } = step;
+        let Some((below, _)) = below else {
+            return Err(NotCompared::refused(format!("{} tells of no state below height {height}", here.chain)));
+        };
         let unfit = |error: AdapterError| NotCompared::refused(with_causes(&error));
         let from = there.prover.trusted_at(&stored, below).map_err(unfit)?;
         let way = way(&*there.prover, &from, height, self.timestamp());
@@ -241,7 +315,7 @@ impl Watcher {
             Ok(updates) => updates.into_iter().next_back(),
             Err(error) => {
                 self.compare_headers(&from, height, &state, &error, told).await?;
-                return Ok(state);
+                return Ok(None);
             }
         };
         let Some(own) = own else {
@@ -251,34 +325,34 @@ impl Watcher {
         let is_same = own.next.consensus == state;
         let by_another = |told: &&Told| told.header.hash != header.hash;
         let is_explained = |told: &Told| told.led_to(&state) && told.header.hash != header.hash;
-        if is_same || told.as_ref().is_ok_and(|told| told.updates.iter().any(is_explained)) {
-            self.progress.unexplained.retain(|(at, _)| *at != height);
-        } else {
-            let origin = told.as_ref().ok().and_then(|told| told.origin.as_ref());
-            let shown = origin.map_or_else(
-                || "no transaction is known that stored it".to_owned(),
-                |origin| format!("no certified header of it is among what was {origin}"),
-            );
-            let words = format!(
+        let words = |shown: &str| {
+            format!(
                 "client {} on {} stores a state at height {height} that {} does not lead to: expected {}, found {}; {shown}",
                 here.client,
                 here.chain,
                 there.chain,
                 hexadecimal(&own.next.consensus),
                 hexadecimal(&state)
-            );
-            self.unexplained(height, words);
-        }
+            )
+        };
         let told = match told {
             Ok(told) => told,
-            Err(_) if is_same => return Ok(state),
-            Err(error) => return Err(NotCompared::by(&error)),
+            Err(_) if is_same => return Ok(None),
+            Err(error) => {
+                let NotCompared { reason, silent } = NotCompared::by(&error);
+                return Err(NotCompared { reason: words(&reason), silent });
+            }
+        };
+        let unexplained = match told.origins.as_slice() {
+            _ if is_same || told.updates.iter().any(is_explained) => None,
+            [] => Some(words("no transaction is known that stored it")),
+            origins => Some(words(&format!("no certified header of it is among what was {}", origins.join(", or ")))),
         };
         // Of what the light client refuses nothing was stored, unless the host's node tells stories.
         let others = told.updates.iter().filter(by_another).filter(|told| told.leads_to.is_some() || !is_same);
-        let others: Vec<ConflictingHeader> = others.map(|other| told.shown(other)).collect();
+        let others: Vec<ConflictingHeader> = others.map(Told::shown).collect();
         if others.is_empty() {
-            return Ok(state);
+            return Ok(unexplained);
         }
         // To say who serves what; and what an endpoint shows of the chain's own header may certify it to more judges.
         let served = self.served(&from, height).await.unwrap_or_default();
@@ -291,7 +365,7 @@ impl Watcher {
         let own = ConflictingHeader { height, hash, origin: conflict::printable(&origin), certified: true, bytes };
         let headers = [own].into_iter().chain(others).chain(other.into_iter().map(conflict::kept)).collect();
         self.keep(conflict::conflicts(self.host, headers, self.now()));
-        Ok(state)
+        Ok(unexplained)
     }
 
     /// Compares the header by which the client was led to a state with those that the endpoints serve: what it takes to go the
@@ -308,37 +382,36 @@ impl Watcher {
         let told = told.map_err(|e| NotCompared::by(&e))?;
         let led = told.updates.iter().find(|told| told.led_to(state));
         let led = led.ok_or_else(|| NotCompared::refused(with_causes(error)))?;
-        let headers = [told.shown(led)].into_iter().chain(served.into_iter().map(conflict::kept)).collect();
+        let headers = [led.shown()].into_iter().chain(served.into_iter().map(conflict::kept)).collect();
         self.keep(conflict::conflicts(self.host, headers, self.now()));
         Ok(())
     }
 
-    /// The updates of this height in the transaction with which the client came to store a state there, each judged from the
-    /// state stored below.
+    /// The updates of this height in the transactions with which the client came to store a state there, by what nodes say, each
+    /// judged from the state stored below.
     async fn told(&self, from: &TrustedState, height: Height) -> Result<ToldIn, Unanswered> {
         let (here, there) = ends(&self.context.path, self.host);
         let asked = here.reader.accepted_updates(&here.client, height);
-        let Some(submitted) = self.call("looking for an update", asked).await?.value else {
-            return Ok(ToldIn::default());
-        };
-        let Submitted { transaction, submitter, messages } = submitted;
-        let origin = format!("told to the client on {} by {submitter} in {transaction}", here.chain);
-        let mut updates = Vec::new();
-        for update in messages {
-            let header = there.prover.header_of_update(&update).ok();
-            let Some(header) = header.filter(|header| header.height.number() == height.number()) else { continue };
-            let judged = there.prover.verify_told(from, &update, self.timestamp());
-            let leads_to = match self.call("judging an update", judged).await {
-                Ok(next) => Some(next),
-                Err(Unanswered::Failed(AdapterError::Verification { .. })) => None,
-                Err(error) => return Err(error),
-            };
-            updates.push(Told { header, leads_to });
-            if updates.len() >= MAX_UPDATES_LOOKED_AT {
-                break;
+        let submitted = self.call("looking for an update", asked).await?;
+        let mut told = ToldIn::default();
+        for At { value: Submitted { transaction, submitter, messages }, .. } in submitted {
+            let origin = format!("told to the client on {} by {submitter} in {transaction}", here.chain);
+            let origin = conflict::printable(&origin);
+            let headers =
+                messages.iter().filter_map(|update| Some((update, there.prover.header_of_update(update).ok()?)));
+            let of_this_height = headers.filter(|(_, header)| header.height.number() == height.number());
+            for (update, header) in of_this_height.take(MAX_UPDATES_LOOKED_AT) {
+                let judged = there.prover.verify_told(from, update, self.timestamp());
+                let leads_to = match self.call("judging an update", judged).await {
+                    Ok(next) => Some(next),
+                    Err(Unanswered::Failed(AdapterError::Verification { .. })) => None,
+                    Err(error) => return Err(error),
+                };
+                told.updates.push(Told { origin: origin.clone(), header, leads_to });
             }
+            told.origins.push(origin);
         }
-        Ok(ToldIn { origin: Some(conflict::printable(&origin)), updates })
+        Ok(told)
     }
 
     fn unexplained(&mut self, height: Height, words: String) {

@@ -19,6 +19,8 @@ struct Shared {
     handle: fn(&Rpc, &[u8]) -> Reply,
     /// What the blocks that it shows are, in place of the chain's.
     forgery: Mutex<Option<Forgery>>,
+    /// What stands in its answers, and what it puts there instead.
+    lies: Mutex<Vec<(String, String)>>,
 }
 
 impl Endpoint {
@@ -36,7 +38,7 @@ impl Endpoint {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let rpc = Rpc::new(Arc::clone(node.chain()), false, Vec::new());
-        let shared = Arc::new(Shared { rpc, handle, forgery: Mutex::new(None) });
+        let shared = Arc::new(Shared { rpc, handle, forgery: Mutex::new(None), lies: Mutex::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, shared, task }
@@ -50,6 +52,11 @@ impl Endpoint {
     /// From now on shows these blocks.
     pub(crate) fn forge(&self, forgery: Option<Forgery>) {
         *self.shared.forgery.lock().unwrap() = forgery;
+    }
+
+    /// From now on says the second wherever it would say the first.
+    pub(crate) fn lie(&self, lies: Vec<(String, String)>) {
+        *self.shared.lies.lock().unwrap() = lies;
     }
 }
 
@@ -80,7 +87,9 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> impl IntoResp
             serde_json::to_vec(&answers).unwrap()
         }
     };
-    ([(header::CONTENT_TYPE, "application/json")], bytes)
+    let lies = shared.lies.lock().unwrap().clone();
+    let text = lies.iter().fold(String::from_utf8(bytes).unwrap(), |text, (truth, lie)| text.replace(truth, lie));
+    ([(header::CONTENT_TYPE, "application/json")], text)
 }
 
 /// Another block in place of the one that is shown; only what a forgery changes is changed.

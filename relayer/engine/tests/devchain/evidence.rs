@@ -42,11 +42,21 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
 /// `b` is served by its own node and by one more endpoint.
 async fn with_a_second_endpoint(b: &mut Side) -> Endpoint {
     let endpoint = Endpoint::start(&b.node).await;
-    let urls = [b.node.url.as_str(), endpoint.url.as_str()];
-    let endpoints = urls.map(EndpointConfig::new).to_vec();
-    let chain = EvmChain::connect(EvmConfig { endpoints, ..b.chain.config().clone() }).await.unwrap();
-    b.end = path_end(b.name, &chain, &b.client).await;
+    serve_by(b, [&b.node.url.clone(), &endpoint.url]).await;
     endpoint
+}
+
+/// A chain is served by its own node, and before it by one more endpoint, which everybody would ask first.
+pub(crate) async fn with_a_front(side: &mut Side) -> Endpoint {
+    let front = Endpoint::start(&side.node).await;
+    serve_by(side, [&front.url, &side.node.url.clone()]).await;
+    front
+}
+
+async fn serve_by(side: &mut Side, urls: [&String; 2]) {
+    let endpoints = urls.map(|url| EndpointConfig::new(url.as_str())).to_vec();
+    let chain = EvmChain::connect(EvmConfig { endpoints, ..side.chain.config().clone() }).await.unwrap();
+    side.end = path_end(side.name, &chain, &side.client).await;
 }
 
 pub(crate) fn path(relayer: &Relayer, id: &PathId) -> PathStatus {
@@ -273,6 +283,29 @@ async fn endpoints_that_hang_hold_back_no_evidence_that_is_there() {
     config.call_timeout = Duration::from_millis(2 * PATIENCE_MILLIS);
     let relayer = start_with(config, folder.path()).await;
     until("the client is frozen", async || (status_on_a(&sides).await == Status::Frozen).then_some(())).await;
+    relayer.handle.stop().await;
+}
+
+/// The node of the host that everybody would ask first tells of another set of validators than the client trusts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_in_front_that_tells_of_false_states_holds_back_no_evidence() {
+    let folder = TempDir::new().unwrap();
+    let (mut sides, endpoint) = pair(92_221, 92_222).await;
+    let front = with_a_front(&mut sides[0]).await;
+    let trusted = misled::trusted_on_a(&sides).await;
+    let mut other = trusted.consensus.clone();
+    *other.last_mut().unwrap() ^= 1;
+    front.lie(misled::instead(trusted.height, &trusted.consensus, &other));
+    let headers = two_headers(&sides, &endpoint).await.map(kept);
+    endpoint.set_faults(Vec::new());
+    kept_before(&folder, Conflict::new(End::A, headers, SystemClock.now())).await;
+    let [a, _] = &sides;
+    let height = trusted.height;
+    let told = a.end.reader.every_stored_states(&a.client, height).await.unwrap();
+    let told: Vec<_> = told.into_iter().map(|stored| stored.states).collect();
+    assert!(told.contains(&vec![(height, other)]) && told.contains(&vec![(height, trusted.consensus)]), "{told:?}");
+    let relayer = start_with(config(&sides), folder.path()).await;
+    until("the client is frozen", async || path(&relayer, &path_id()).clients[0].frozen_by.clone()).await;
     relayer.handle.stop().await;
 }
 

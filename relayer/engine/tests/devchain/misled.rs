@@ -4,7 +4,7 @@
 use crate::{
     Relayer, config,
     endpoint::Endpoint,
-    evidence::{pair, path, status_on_a, until},
+    evidence::{pair, path, status_on_a, until, with_a_front},
     issue,
     link::{Side, key, now},
     nodes::Forgetful,
@@ -13,7 +13,7 @@ use crate::{
 use adapter::{ChainReader as _, ChainWriter as _, Message, Outcome, Prover, TransactionHash, TrustedState};
 use adapter_devchain::Forgery;
 use adapter_evm::{Address, ClientParams, EndpointConfig, EvmChain, EvmConfig};
-use light_client::{ClientId, Height, Status, Timestamp};
+use light_client::{ClientId, Height, Status, Timestamp, sha256};
 use relayer_core::{ConflictKind, End};
 use relayer_engine::{EngineConfig, Notice};
 use relayer_store::Store as _;
@@ -67,6 +67,19 @@ async fn tell(a: &Side, updates: Vec<Vec<u8>>) -> (String, TransactionHash) {
 /// A block that only its receipts tell from the chain's own: nothing that a client stores of it is another.
 fn alike() -> Forgery {
     Forgery { receipts_root: Some([9; 32].into()), ..Forgery::default() }
+}
+
+/// Lies by which one consensus state stands wherever the host tells of another one at a height: in the hash that it stores, in
+/// the event, and in the time of the latest state.
+pub(crate) fn instead(height: Height, truth: &[u8], lie: &[u8]) -> Vec<(String, String)> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    // Root, time and set, each a word of the event.
+    let words =
+        |state: &[u8]| [state[..32].to_vec(), [&[0; 24], &state[32..40]].concat(), state[40..].to_vec()].concat();
+    let hash = |state: &[u8]| sha256(&[state]);
+    let latest = |state: &[u8]| [[0; 24].as_slice(), &height.number().to_be_bytes(), &words(state)[32..64]].concat();
+    let pair = |of: &dyn Fn(&[u8]) -> Vec<u8>| (hex(&of(truth)), hex(&of(lie)));
+    vec![pair(&|state| hash(state).to_vec()), pair(&words), pair(&latest)]
 }
 
 /// Chain `b` grows by this many blocks at least.
@@ -246,6 +259,69 @@ async fn a_state_that_nothing_explains_is_told() {
     }
     assert!(relayer.store.conflicts(&path_id()).await.unwrap().is_empty());
     assert_eq!(status_on_a(&sides).await, Status::Active);
+    relayer.handle.stop().await;
+}
+
+/// The node of the host that everybody would ask first tells of the chain's own state where the client stores a false one, and
+/// of another update than the one that led to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_in_front_hides_no_false_state() {
+    let folder = TempDir::new().unwrap();
+    let (mut sides, endpoint) = pair(92_231, 92_232).await;
+    let front = with_a_front(&mut sides[0]).await;
+    let [a, b] = &sides;
+    grow(b, 2).await;
+    let from = trusted_on_a(&sides).await;
+    let height = after(from.height, 1);
+    let (honest, own) = update(&*b.end.prover, &from, height).await;
+    endpoint.forge(Some(Forgery { timestamp: Some(now() + 1), ..Forgery::default() }));
+    let (forged, false_one) = update(&*prover_at(b, &endpoint).await, &from, height).await;
+    tell(a, vec![forged.clone()]).await;
+    endpoint.forge(None);
+    assert_ne!(own.consensus, false_one.consensus);
+    let mut lies = instead(height, &false_one.consensus, &own.consensus);
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let length = forged.len().min(honest.len());
+    lies.push((hex(&forged[..length]), hex(&honest[..length])));
+    front.lie(lies);
+    let stored = a.end.reader.every_stored_states(&a.client, height).await.unwrap();
+    let told: Vec<_> = stored.iter().filter_map(|stored| stored.states.last()).map(|(_, state)| state).collect();
+    assert!(told.contains(&&own.consensus) && told.contains(&&false_one.consensus), "{told:?}");
+    assert_eq!(a.end.reader.accepted_updates(&a.client, height).await.unwrap().len(), 2);
+
+    let relayer = start_with(config(&sides), folder.path()).await;
+    let by = found_out(&relayer, &sides).await;
+    assert!(by.blocks.iter().all(|(at, _)| *at == height), "{by:?}");
+    relayer.handle.stop().await;
+}
+
+/// That node tells of a false state where the client stores what its chain leads to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_in_front_makes_no_state_unexplained() {
+    let folder = TempDir::new().unwrap();
+    let (mut sides, _endpoint) = pair(92_241, 92_242).await;
+    let front = with_a_front(&mut sides[0]).await;
+    let [a, b] = &sides;
+    grow(b, 3).await;
+    let from = trusted_on_a(&sides).await;
+    let (first, state) = update(&*b.end.prover, &from, after(from.height, 1)).await;
+    let (second, last) = update(&*b.end.prover, &state, after(from.height, 2)).await;
+    tell(a, vec![first, second]).await;
+    let mut other = state.consensus.clone();
+    other[0] ^= 1;
+    front.lie(instead(state.height, &state.consensus, &other));
+    let relayer = start_with(config(&sides), folder.path()).await;
+    let mut notices = relayer.handle.notices();
+    let mut told_of = Vec::new();
+    until("all is compared", async || {
+        alerts(&mut notices, &mut told_of);
+        (relayer.store.compared(&path_id()).await.unwrap()[0] >= Some(last.height)).then_some(())
+    })
+    .await;
+    alerts(&mut notices, &mut told_of);
+    let is_of_nodes = |alert: &String| alert.starts_with("nodes of a contradict one another: by one of them, client");
+    assert!(!told_of.is_empty() && told_of.iter().all(is_of_nodes), "{told_of:?}");
+    assert!(relayer.store.conflicts(&path_id()).await.unwrap().is_empty());
     relayer.handle.stop().await;
 }
 

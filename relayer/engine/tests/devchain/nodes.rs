@@ -84,7 +84,7 @@ impl ChainReader for Liar {
         self.inner.consensus_heights(id, height).await
     }
 
-    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<At<Option<Submitted>>, AdapterError> {
+    async fn accepted_updates(&self, id: &ClientId, height: Height) -> Result<Vec<At<Submitted>>, AdapterError> {
         self.inner.accepted_updates(id, height).await
     }
 
@@ -98,6 +98,14 @@ impl ChainReader for Liar {
 
     async fn next_sequence_send(&self, client: &ClientId) -> Result<At<u64>, AdapterError> {
         self.inner.next_sequence_send(client).await
+    }
+
+    async fn stored_states(&self, id: &ClientId, height: Height) -> Result<Option<StoredStates>, AdapterError> {
+        self.inner.stored_states(id, height).await
+    }
+
+    async fn every_stored_states(&self, id: &ClientId, height: Height) -> Result<Vec<StoredStates>, AdapterError> {
+        self.inner.every_stored_states(id, height).await
     }
 }
 
