@@ -160,4 +160,10 @@ pub trait ChainReader: Send + Sync {
     /// The same as *every* node tells it that answers, but for those that know no such client: who tells of other states than
     /// are stored hides these from nobody who looks at each answer.
     async fn every_stored_states(&self, id: &ClientId, height: Height) -> Result<Vec<StoredStates>, AdapterError>;
+
+    /// The blocks whose events no node shows in a form that can be read and that were left out since the start, each with why;
+    /// so many of the latest as are remembered.
+    fn passed_over(&self) -> Vec<At<String>> {
+        Vec::new()
+    }
 }

@@ -19,6 +19,7 @@
 //! | `lighterman_client_active` | same | 1 while it may be used |
 //! | `lighterman_client_frozen` | same | 1 when misbehaviour was shown to it |
 //! | `lighterman_conflicting_headers` | `chain`, `client`, `follows`, `verdict` | kept pairs of headers of the followed chain that contradict one another |
+//! | `lighterman_passed_over` | `path`, `kind` | what was left out for good and is kept: a `block` that nobody shows readably, or a range of `states` that could not be compared |
 //! | `lighterman_packets` | `path`, `direction`, `state` | packets in each state |
 //! | `lighterman_packets_waiting` | `path`, `direction`, `reason` | unsettled packets by what they wait for |
 //! | `lighterman_packets_oldest_time_seconds` | `path`, `direction` | when the oldest unsettled packet last moved |
@@ -45,6 +46,7 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+use relayer_core::PassedOverKind;
 use relayer_engine::{Forecast, NodeState};
 use std::{
     fmt, fs,
@@ -75,6 +77,12 @@ struct OfVerdict {
     client: String,
     follows: String,
     verdict: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfKind {
+    path: String,
+    kind: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -116,6 +124,7 @@ pub fn text(report: &StatusReport) -> Result<String, fmt::Error> {
     registry.register("start_time_seconds", "When the engine started", ConstGauge::new(started));
     chains(&mut registry, report);
     clients(&mut registry, report);
+    passed_over(&mut registry, report);
     directions(&mut registry, report);
     signers(&mut registry, report);
     process(&mut registry);
@@ -181,6 +190,17 @@ fn clients(registry: &mut Registry, report: &StatusReport) {
                 let labels = OfVerdict { chain, client, follows, verdict: verdict.to_owned() };
                 set(&conflicts, &labels, Some(count));
             }
+        }
+    }
+}
+
+fn passed_over(registry: &mut Registry, report: &StatusReport) {
+    let passed_over = gauge::<OfKind>(registry, "passed_over", "What was left out for good, and is kept");
+    for path in &report.snapshot.paths {
+        for kind in PassedOverKind::ALL {
+            let count = path.passed_over.iter().filter(|passed| passed.kind == kind).count();
+            let labels = OfKind { path: path.id.to_string(), kind: kind.as_str().to_owned() };
+            set(&passed_over, &labels, Some(count as u64));
         }
     }
 }

@@ -6,10 +6,10 @@ use relayer_api::{
     Api, ApiConfig, Backend, ChainFacts, Extension, GovernanceFacts, MAX_QUESTIONS, PacketReport, QuorumFacts, Section,
     StatusReport, ValidatorFacts,
 };
-use relayer_core::{Direction, End, PacketRow, PacketState, PathId, UnixMillis, Waiting};
+use relayer_core::{Direction, End, PacketRow, PacketState, PassedOverKind, PathId, UnixMillis, Waiting};
 use relayer_engine::{
     ChainStatus, ClientStatus, ConflictCount, ConflictStatus, DirectionStatus, Forecast, HeaderStatus, NodeState,
-    Notice, PathStatus, SignerStatus, StateCount, StatusSnapshot, WaitingCount,
+    Notice, PassedOverStatus, PathStatus, SignerStatus, StateCount, StatusSnapshot, WaitingCount,
 };
 use relayer_store::{AttemptView, PacketQuery, PacketView, StoreError};
 use std::{
@@ -186,6 +186,7 @@ fn snapshot() -> Result<StatusSnapshot, Box<dyn Error>> {
             stopped: None,
             conflicts: vec![conflict()?],
             conflicts_kept: [ConflictCount { misbehaviour: 1, unproven: 2 }, ConflictCount::default()],
+            passed_over: vec![passed_over()],
         }],
         signers: vec![SignerStatus {
             chain: "alpha".into(),
@@ -199,6 +200,18 @@ fn snapshot() -> Result<StatusSnapshot, Box<dyn Error>> {
             note: None,
         }],
     })
+}
+
+fn passed_over() -> PassedOverStatus {
+    PassedOverStatus {
+        kind: PassedOverKind::Block,
+        chain: "beta".into(),
+        client: None,
+        first: Height::new(5),
+        last: Height::new(5),
+        reason: "too long".into(),
+        at_millis: UnixMillis::new(1_003_000),
+    }
 }
 
 fn conflict() -> Result<ConflictStatus, Box<dyn Error>> {
@@ -350,6 +363,10 @@ async fn metrics_have_the_documented_names_and_no_secret() -> TestResult {
     }
     for name in &described {
         assert!(documented.contains(name), "{name} is there and not documented");
+    }
+    for (kind, count) in [("block", 1), ("states", 0)] {
+        let line = format!("lighterman_passed_over{{path=\"alpha-beta\",kind=\"{kind}\"}} {count}\n");
+        assert!(text.contains(&line), "{text}");
     }
     assert!(text.contains("lighterman_packets{path=\"alpha-beta\",direction=\"a-to-b\",state=\"sent\"} 1"), "{text}");
     assert!(text.ends_with("# EOF\n"));

@@ -9,6 +9,7 @@ mod id;
 mod lease;
 mod limits;
 mod packet;
+mod passed_over;
 mod path;
 mod signer;
 mod write;
@@ -23,6 +24,7 @@ pub use id::{BatchId, Direction, End, MAX_PATH_ID_BYTES, PathId, PathIdError, Si
 pub use lease::{Lease, LeaseDecision, decide_lease};
 pub use limits::Limits;
 pub use packet::{PacketRow, PacketState, Parked, Step, Told, Waiting};
+pub use passed_over::{PASSED_OVER_KEPT, PassedOver, PassedOverKind};
 pub use path::{ClientReport, DirectionReport, DirectionStart, PathMachine, PathStart};
 pub use signer::{
     CLOSED_NONCES_KEPT, OpenStart, SignerAction, SignerEvent, SignerMachine, SignerReport, SignerStart, SignerTask,

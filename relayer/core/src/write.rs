@@ -1,4 +1,4 @@
-use crate::{Conflict, Direction, End, PacketRow, PathId, SignerId, Step, UnixMillis};
+use crate::{Conflict, Direction, End, PacketRow, PassedOver, PathId, SignerId, Step, UnixMillis};
 use light_client::{BlockHash, Height, Packet, Sequence, Timestamp};
 use std::sync::Arc;
 
@@ -243,6 +243,14 @@ pub enum Write {
         host: End,
         /// The height of the last state compared.
         height: Height,
+    },
+    /// Something was left out for good. Of what begins at the same height as something that is kept, the end, the reason and the
+    /// moment change.
+    PassedOver {
+        /// The path.
+        path: PathId,
+        /// What it is.
+        passed: PassedOver,
     },
     /// A nonce was taken for a purpose, or for none but filling a hole. The purpose's batch counts as given out.
     Nonce {

@@ -29,5 +29,5 @@ pub use error::EngineError;
 pub use resume::{Resumed, resume_stored};
 pub use status::{
     ChainStatus, ClientStatus, ConflictCount, ConflictStatus, DirectionStatus, Forecast, FrozenBy, HeaderStatus,
-    NodeState, Notice, PathStatus, SignerStatus, StateCount, StatusSnapshot, StepCount, WaitingCount,
+    NodeState, Notice, PassedOverStatus, PathStatus, SignerStatus, StateCount, StatusSnapshot, StepCount, WaitingCount,
 };

@@ -4,17 +4,18 @@ use crate::{
     Clock, EngineConfig, PathHandles, conflict,
     forecast::forecast,
     status::{
-        ChainStatus, ClientStatus, DirectionStatus, FrozenBy, NodeState, Notice, PathStatus, SignerStatus, StateCount,
-        StatusSnapshot, WaitingCount,
+        ChainStatus, ClientStatus, DirectionStatus, FrozenBy, NodeState, Notice, PassedOverStatus, PathStatus,
+        SignerStatus, StateCount, StatusSnapshot, WaitingCount,
     },
 };
 use adapter::{AdapterError, AdapterErrorKind};
 use light_client::{Assurance, ErasedLightClient, Status};
 use relayer_core::{
-    ClientReport, Conflict, Direction, DirectionReport, End, Failure, Head, PacketState, PathId, PathMachine, SignerId,
-    SignerReport, UnixMillis, Waiting,
+    ClientReport, Conflict, Direction, DirectionReport, End, Failure, Head, PacketState, PassedOver, PassedOverKind,
+    PathId, PathMachine, SignerId, SignerReport, UnixMillis, Waiting,
 };
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -44,6 +45,7 @@ struct Told {
 #[derive(Clone, Default)]
 struct Watched {
     conflicts: Vec<Conflict>,
+    passed_over: Vec<PassedOver>,
     frozen_by: Option<FrozenBy>,
 }
 
@@ -177,6 +179,11 @@ impl Shared {
         self.told().watched.entry((path.clone(), host)).or_default().conflicts = conflicts;
     }
 
+    /// What was left out for good of the states that a hosted client stores, and of the blocks of the chain that it follows.
+    pub(crate) fn passed_over(&self, path: &PathId, host: End, passed_over: Vec<PassedOver>) {
+        self.told().watched.entry((path.clone(), host)).or_default().passed_over = passed_over;
+    }
+
     /// By what a hosted client was frozen, or that it is not.
     pub(crate) fn frozen(&self, path: &PathId, host: End, by: Option<FrozenBy>) {
         self.told().watched.entry((path.clone(), host)).or_default().frozen_by = by;
@@ -307,6 +314,20 @@ fn path_status(path: &PathHandles, all: &Told, now: UnixMillis) -> PathStatus {
     let frozen = clients.iter().find(is_frozen);
     let (conflicts, conflicts_kept) =
         conflict::shown(path, watched.iter().flatten().flat_map(|watched| &watched.conflicts));
+    let mut passed_over: Vec<&PassedOver> = watched.iter().flatten().flat_map(|watched| &watched.passed_over).collect();
+    passed_over.sort_by_key(|passed| Reverse(passed.at));
+    let passed_over = passed_over.into_iter().map(|passed| {
+        let (here, _) = ends(path, passed.end);
+        PassedOverStatus {
+            kind: passed.kind,
+            chain: here.chain.clone(),
+            client: (passed.kind == PassedOverKind::States).then(|| here.client.clone()),
+            first: passed.first,
+            last: passed.last,
+            reason: passed.reason.clone(),
+            at_millis: passed.at,
+        }
+    });
     PathStatus {
         id: path.id.clone(),
         stopped: frozen.map(|client| conflict::why_stopped(path, client.host, client.frozen_by.as_ref())),
@@ -314,6 +335,7 @@ fn path_status(path: &PathHandles, all: &Told, now: UnixMillis) -> PathStatus {
         directions: Direction::BOTH.map(direction),
         conflicts,
         conflicts_kept,
+        passed_over: passed_over.collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! otherwise; amounts are decimal text in the chain's smallest unit.
 
 use light_client::{Assurance, BlockHash, ChainId, ClientId, ClientType, Height, Status};
-use relayer_core::{Direction, End, PacketState, Parked, PathId, Step, UnixMillis, Waiting};
+use relayer_core::{Direction, End, PacketState, Parked, PassedOverKind, PathId, Step, UnixMillis, Waiting};
 use serde::{Deserialize, Serialize};
 
 /// The relayer at one moment.
@@ -72,6 +72,8 @@ pub struct PathStatus {
     pub conflicts: Vec<ConflictStatus>,
     /// How many of them are kept, by the end that hosts the client they concern: those that make misbehaviour, and others.
     pub conflicts_kept: [ConflictCount; 2],
+    /// What was left out for good, so that it holds up nothing: nobody looks at it again. Newest first; those that are kept.
+    pub passed_over: Vec<PassedOverStatus>,
 }
 
 /// How many conflicts of one hosted client are kept.
@@ -81,6 +83,25 @@ pub struct ConflictCount {
     pub misbehaviour: u64,
     /// Pairs of which at least one is not certified, or cannot be shown to be.
     pub unproven: u64,
+}
+
+/// Something that was left out for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOverStatus {
+    /// What it is.
+    pub kind: PassedOverKind,
+    /// The chain whose blocks they are, or which hosts the client that stores the states.
+    pub chain: String,
+    /// That client; `None` for blocks.
+    pub client: Option<ClientId>,
+    /// The height of the first one.
+    pub first: Height,
+    /// The height of the last one.
+    pub last: Height,
+    /// Why.
+    pub reason: String,
+    /// When, of the last one.
+    pub at_millis: UnixMillis,
 }
 
 /// Two headers of one chain that contradict one another.

@@ -7,6 +7,7 @@
 //! every later height too. What contradicts is kept before anything is done with it. Nothing of a path waits for this task.
 
 mod kept;
+mod passed;
 mod states;
 mod wait;
 
@@ -20,6 +21,7 @@ use crate::{
 use adapter::{AdapterError, ServedHeader, StoredStates, Submitted, TrustedState};
 use kept::Kept;
 use light_client::{BlockHash, Height, Status, Timestamp};
+use passed::Passed;
 use relayer_core::{ClientReport, End, Event, Head, HostedClient, Trusted, UnixMillis};
 use states::Progress;
 use std::{
@@ -57,6 +59,8 @@ pub(crate) struct Watcher {
     compared: Option<Height>,
     /// How far the stored states were compared.
     progress: Progress,
+    /// What was left out for good.
+    passed: Passed,
     kept: BTreeMap<[BlockHash; 2], Kept>,
     /// Conflicts in the store that have made room, and are still there.
     dropped: Vec<[BlockHash; 2]>,
@@ -98,6 +102,7 @@ impl Watcher {
             trusted: VecDeque::new(),
             compared: None,
             progress: Progress::default(),
+            passed: Passed::default(),
             kept: BTreeMap::new(),
             dropped: Vec::new(),
             has_news: false,
@@ -130,6 +135,7 @@ impl Watcher {
         self.warn_of_expiry(&report);
         let Some(client) = report.client else { return };
         remember(&mut self.trusted, &client.latest);
+        self.note_unread_blocks();
         match client.status {
             Status::Frozen => self.explain().await,
             Status::Active | Status::Expired => {

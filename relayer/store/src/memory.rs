@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use light_client::{BlockHash, Height, Packet, Sequence, sha256};
 use relayer_core::{
     Attempt, CLOSED_NONCES_KEPT, Conflict, Direction, End, Evidence, EvidenceKind, Item, Lease, LeaseDecision,
-    NonceEnd, OpenStart, PacketRow, PacketState, PathId, PathStart, Purpose, SignerId, SignerStart, Step, Trusted,
-    UnixMillis, Write, decide_lease, surplus,
+    NonceEnd, OpenStart, PASSED_OVER_KEPT, PacketRow, PacketState, PassedOver, PassedOverKind, PathId, PathStart,
+    Purpose, SignerId, SignerStart, Step, Trusted, UnixMillis, Write, decide_lease, surplus,
 };
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -23,6 +24,8 @@ pub struct MemoryStore {
 type PacketKey = (PathId, Direction, Sequence);
 /// Path, host and the hashes of the blocks.
 type ConflictKey = (PathId, End, [BlockHash; 2]);
+/// Path, end, kind and the first height in text, which is the order in which they are told.
+type PassedOverKey = (PathId, End, PassedOverKind, String);
 /// Path, batch, kind, step, hash of the bytes.
 type EvidenceKey = (PathId, u64, EvidenceKind, Option<Step>, [u8; 32]);
 
@@ -40,6 +43,7 @@ struct State {
     evidence: BTreeMap<EvidenceKey, Evidence>,
     conflicts: BTreeMap<ConflictKey, Conflict>,
     compared: BTreeMap<(PathId, End), Height>,
+    passed_over: BTreeMap<PassedOverKey, PassedOver>,
     nonces: BTreeMap<(SignerId, u64), Nonce>,
 }
 
@@ -253,6 +257,15 @@ impl Store for MemoryStore {
         Ok(found)
     }
 
+    async fn passed_over(&self, path: &PathId) -> Result<Vec<PassedOver>, StoreError> {
+        let state = self.lock();
+        let ours = state.passed_over.iter().filter(|((owner, ..), _)| owner == path);
+        let mut found: Vec<PassedOver> = ours.map(|(_, passed)| passed.clone()).collect();
+        // Stable: among those of one moment the order of the keys.
+        found.sort_by_key(|passed| Reverse(passed.at));
+        Ok(found)
+    }
+
     async fn compared(&self, path: &PathId) -> Result<[Option<Height>; 2], StoreError> {
         let state = self.lock();
         Ok(End::BOTH.map(|host| state.compared.get(&(path.clone(), host)).copied()))
@@ -336,6 +349,7 @@ impl State {
             Write::ForgetConflict { path, host, hashes } => {
                 self.conflicts.remove(&(path.clone(), *host, *hashes));
             }
+            Write::PassedOver { path, passed } => self.pass_over(path, passed),
             Write::Compared { path, host, height } => {
                 self.compared.insert((path.clone(), *host), *height);
             }
@@ -378,6 +392,18 @@ impl State {
         let of_client = self.conflicts.iter().filter(|((owner, end, _), _)| owner == path && *end == host);
         for hashes in surplus(of_client.map(|(_, kept)| kept)) {
             self.conflicts.remove(&(path.clone(), host, hashes));
+        }
+    }
+
+    fn pass_over(&mut self, path: &PathId, passed: &PassedOver) {
+        let (end, kind) = (passed.end, passed.kind);
+        self.passed_over.insert((path.clone(), end, kind, passed.first.to_string()), passed.clone());
+        let of_kind =
+            self.passed_over.iter().filter(|((owner, ..), one)| (owner, one.end, one.kind) == (path, end, kind));
+        let mut kept: Vec<_> = of_kind.map(|(key, passed)| (Reverse(passed.at), key.clone())).collect();
+        kept.sort();
+        for (_, key) in kept.into_iter().skip(PASSED_OVER_KEPT) {
+            self.passed_over.remove(&key);
         }
     }
 

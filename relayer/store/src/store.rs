@@ -2,8 +2,8 @@ use crate::StoreError;
 use async_trait::async_trait;
 use light_client::{Height, Packet, Sequence};
 use relayer_core::{
-    Attempt, Conflict, Direction, End, Lease, NonceEnd, PacketRow, PacketState, PathId, PathStart, SignerId,
-    SignerStart, Step, UnixMillis, Waiting, Write,
+    Attempt, Conflict, Direction, End, Lease, NonceEnd, PacketRow, PacketState, PassedOver, PathId, PathStart,
+    SignerId, SignerStart, Step, UnixMillis, Waiting, Write,
 };
 
 /// The most rows that one question for packets, attempts or evidence returns.
@@ -141,6 +141,9 @@ pub trait Store: Send + Sync {
     /// Up to which height the states of the clients that `a` and `b` host were compared with what their chains lead to;
     /// `None` for not at all.
     async fn compared(&self, path: &PathId) -> Result<[Option<Height>; 2], StoreError>;
+
+    /// What was left out for good of a path, newest first; [`relayer_core::PASSED_OVER_KEPT`] bounds it.
+    async fn passed_over(&self, path: &PathId) -> Result<Vec<PassedOver>, StoreError>;
 
     /// How many packets of a path are in each state, by direction, in the order of [`PacketState::ALL`].
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError>;

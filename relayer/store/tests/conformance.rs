@@ -6,8 +6,8 @@
 use light_client::{BlockHash, CommitmentHash, Height, Packet, Payload, Sequence, Timestamp};
 use relayer_core::{
     Attempt, Bid, CONFLICTS_KEPT, Conflict, ConflictKind, ConflictingHeader, Direction, End, Evidence, EvidenceKind,
-    Item, NonceEnd, PacketRow, PacketState, Parked, PathId, PathStart, Purpose, SignerId, Step, Told, Trusted,
-    UnixMillis, Waiting, Write,
+    Item, NonceEnd, PASSED_OVER_KEPT, PacketRow, PacketState, Parked, PassedOver, PassedOverKind, PathId, PathStart,
+    Purpose, SignerId, Step, Told, Trusted, UnixMillis, Waiting, Write,
 };
 use relayer_store::{Guard, MemoryStore, PacketQuery, SqliteStore, Store, StoreError};
 use tempfile::TempDir;
@@ -44,6 +44,7 @@ for_each_store!(
     conflicts_are_bounded_and_none_displaces_what_shows_more,
     a_conflict_that_makes_room_is_gone,
     how_far_states_were_compared_is_kept,
+    what_was_passed_over_is_kept_within_bounds,
 );
 
 async fn leases_are_exclusive_and_fenced(store: &dyn Store) {
@@ -193,6 +194,31 @@ async fn how_far_states_were_compared_is_kept(store: &dyn Store) {
     assert_eq!(store.compared(&path(1)).await.unwrap(), [None, None]);
 }
 
+async fn what_was_passed_over_is_kept_within_bounds(store: &dyn Store) {
+    let guard = guard(store).await;
+    let write = |passed: &PassedOver| Write::PassedOver { path: path(0), passed: passed.clone() };
+    let states = passed_over(End::B, PassedOverKind::States, 5, 100);
+    store.apply(&guard, &[write(&states)]).await.unwrap();
+    // It goes on.
+    let longer = PassedOver { last: Height::new(9), reason: "another".to_owned(), at: UnixMillis::new(200), ..states };
+    store.apply(&guard, &[write(&longer)]).await.unwrap();
+    assert_eq!(store.passed_over(&path(0)).await.unwrap(), [longer.clone()]);
+    assert!(store.passed_over(&path(1)).await.unwrap().is_empty());
+    let count = PASSED_OVER_KEPT as u64 + 7;
+    let blocks = |end| (0..count).map(move |number| passed_over(end, PassedOverKind::Block, number, 1_000 + number));
+    let writes: Vec<Write> = End::BOTH.into_iter().flat_map(blocks).map(|passed| write(&passed)).collect();
+    store.apply(&guard, &writes).await.unwrap();
+    let kept = store.passed_over(&path(0)).await.unwrap();
+    assert_eq!((kept.len(), kept.last()), (2 * PASSED_OVER_KEPT + 1, Some(&longer)), "each has places of its own");
+    assert_eq!(kept.first().map(|passed| passed.at.get()), Some(1_000 + count - 1), "newest first");
+    assert!(kept.iter().all(|passed| passed.at.get() < 1_000 || passed.at.get() >= 1_007), "the oldest made room");
+}
+
+fn passed_over(end: End, kind: PassedOverKind, first: u64, at: u64) -> PassedOver {
+    let (first, reason, at) = (Height::new(first), format!("too long {at}"), UnixMillis::new(at));
+    PassedOver { end, kind, first, last: first, reason, at }
+}
+
 fn conflict(a: u8, b: u8, seen: u64) -> Conflict {
     let header = |byte: u8| ConflictingHeader {
         height: Height::new(7),
@@ -258,6 +284,7 @@ async fn answers(store: &dyn Store) -> Vec<String> {
         answers.push(format!("{:?}", store.counts(&path).await.unwrap()));
         answers.push(format!("{:?}", store.conflicts(&path).await.unwrap()));
         answers.push(format!("{:?}", store.compared(&path).await.unwrap()));
+        answers.push(format!("{:?}", store.passed_over(&path).await.unwrap()));
         for direction in Direction::BOTH {
             answers.push(format!("{:?}", store.bodies(&path, direction, &sequences).await.unwrap()));
             answers.push(format!("{:?}", store.acknowledgements(&path, direction, &sequences).await.unwrap()));
@@ -329,7 +356,7 @@ impl Random {
         let sequence = self.sequence();
         let signer = signer(self.below(2));
         let nonce = self.below(6);
-        match self.below(19) {
+        match self.below(20) {
             0..=3 => Write::Packet { path, direction, row: self.row(sequence) },
             4 => Write::Forget { path, direction, sequence },
             5 => Write::Body { path, direction, packet: self.packet(sequence).into() },
@@ -348,6 +375,7 @@ impl Random {
             15 => Write::Conflict { path, conflict: self.conflict(end) },
             16 => Write::Compared { path, host: end, height: self.height() },
             17 => Write::ForgetConflict { path, host: end, hashes: self.conflict(end).key().1 },
+            18 => Write::PassedOver { path, passed: self.passed_over(end) },
             _ if self.below(3) == 0 => Write::NonceReopened { signer, nonce },
             _ => Write::NonceEnd { signer, nonce, end: self.nonce_end(), at: self.millis() },
         }
@@ -426,6 +454,11 @@ impl Random {
         conflict.evidence = (self.below(3) == 0).then(|| self.bytes());
         conflict.submitted = conflict.evidence.as_ref().map(|_| self.millis());
         conflict
+    }
+
+    fn passed_over(&mut self, end: End) -> PassedOver {
+        let kind = self.pick(&PassedOverKind::ALL);
+        passed_over(end, kind, self.below(9), self.below(9))
     }
 
     fn nonce_end(&mut self) -> NonceEnd {

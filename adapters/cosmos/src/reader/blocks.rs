@@ -60,6 +60,7 @@ impl CosmosReader {
             }
             Err(_) if given_up => {
                 tracing::error!(%chain, block, %error, "passed over: no node gives its events in a form that can be read");
+                self.unreadable.pass_over(block, error.to_string());
                 Ok(Vec::new())
             }
             Err(_) => Err(error),

@@ -490,6 +490,11 @@ impl ChainReader for CosmosReader {
         let told = self.chain.rpc.every(|node| self.stored_around(node, id, height)).await?;
         Ok(told.into_iter().flatten().collect())
     }
+
+    fn passed_over(&self) -> Vec<At<String>> {
+        let passed_over = self.unreadable.passed_over().into_iter();
+        passed_over.map(|(block, reason)| At { height: self.chain.height(block), value: reason }).collect()
+    }
 }
 
 /// The latest block that a node has executed: it has blocks a little before it has what they did.

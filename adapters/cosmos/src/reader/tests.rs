@@ -225,7 +225,10 @@ async fn a_block_that_nobody_shows_is_passed_over_in_the_end() {
     fake.say(None);
     assert!(sent(&reader, 5, 6).await.is_err());
     assert!(sent(&reader, 5, 6).await.is_err());
+    assert!(reader.passed_over().is_empty());
     assert_eq!(sent(&reader, 5, 6).await.unwrap(), [4]);
+    let [passed] = <[_; 1]>::try_from(reader.passed_over()).unwrap();
+    assert!(passed.height.number() == 5 && passed.value.contains("block_results"), "{passed:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Blocks of which no node gives an answer that can be read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,16 +12,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MIN_TRIES: u32 = 3;
 /// The most blocks that are being tried.
 const MAX_BLOCKS: usize = 64;
+/// The most blocks that were passed over and are remembered.
+const MAX_PASSED_OVER: usize = 32;
 
 /// The blocks that could not be read so far: since when, and how often they were tried.
 pub(super) struct Unreadable {
     patience: Duration,
     tried: Mutex<BTreeMap<u64, (Instant, u32)>>,
+    /// Those passed over, with why.
+    passed_over: Mutex<VecDeque<(u64, String)>>,
 }
 
 impl Unreadable {
     pub(super) fn new() -> Self {
-        Self { patience: PATIENCE, tried: Mutex::new(BTreeMap::new()) }
+        Self { patience: PATIENCE, tried: Mutex::default(), passed_over: Mutex::default() }
     }
 
     /// Notes that a block could not be read, and says whether it was tried long enough: what a node garbles for a while is
@@ -35,6 +39,20 @@ impl Unreadable {
         let (since, tries) = tried.entry(block).or_insert((now, 0));
         *tries = tries.saturating_add(1);
         *tries >= MIN_TRIES && now.duration_since(*since) >= self.patience
+    }
+
+    /// Remembers that the block is passed over.
+    pub(super) fn pass_over(&self, block: u64, reason: String) {
+        let mut passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        passed_over.retain(|(known, _)| *known != block);
+        if passed_over.len() >= MAX_PASSED_OVER {
+            passed_over.pop_front();
+        }
+        passed_over.push_back((block, reason));
+    }
+
+    pub(super) fn passed_over(&self) -> Vec<(u64, String)> {
+        self.passed_over.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// The block was read.
@@ -73,6 +91,10 @@ mod tests {
         for block in 0..1_000 {
             unreadable.is_given_up(block, now);
         }
+        (0..1_000).for_each(|block| unreadable.pass_over(block, String::new()));
+        unreadable.pass_over(999, "again".to_owned());
+        let passed_over = unreadable.passed_over();
+        assert_eq!((passed_over.len(), passed_over.last()), (MAX_PASSED_OVER, Some(&(999, "again".to_owned()))));
         assert_eq!(unreadable.tried.lock().unwrap().len(), MAX_BLOCKS);
         assert!(!unreadable.is_given_up(999, now));
         assert!(unreadable.is_given_up(999, now), "the latest are");

@@ -6,8 +6,8 @@ use crate::{
 };
 use light_client::Assurance;
 use relayer_api::{ChainFacts, StatusReport};
-use relayer_core::{PacketState, PathId};
-use relayer_engine::{ChainStatus, ClientStatus, DirectionStatus, Forecast, NodeState};
+use relayer_core::{PacketState, PassedOverKind, PathId};
+use relayer_engine::{ChainStatus, ClientStatus, DirectionStatus, Forecast, NodeState, PassedOverStatus};
 use relayer_store::Store as _;
 use serde::Serialize;
 use std::{
@@ -112,6 +112,7 @@ fn running(report: &StatusReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(reason) = &path.stopped {
             write!(f, "\n  STOPPED: {reason}")?;
         }
+        path.passed_over.iter().try_for_each(|passed| write_passed_over(f, passed))?;
         let [a, b] = path.conflicts_kept;
         let kept = a.misbehaviour + a.unproven + b.misbehaviour + b.unproven;
         if kept > 0 {
@@ -196,6 +197,20 @@ fn write_client(f: &mut fmt::Formatter<'_>, client: &ClientStatus) -> fmt::Resul
         Some(assurance) => write!(f, ", {}", assurance_words(assurance)),
         None => Ok(()),
     }
+}
+
+fn write_passed_over(f: &mut fmt::Formatter<'_>, passed: &PassedOverStatus) -> fmt::Result {
+    let PassedOverStatus { kind, chain, client, first, last, reason, at_millis } = passed;
+    match (kind, client) {
+        (PassedOverKind::States, Some(client)) => {
+            write!(
+                f,
+                "\n  NOT COMPARED: the states that client {client} on {chain} stores from height {first} to {last}"
+            )?;
+        }
+        _ => write!(f, "\n  NOT READ: the events of block {first} of {chain}")?,
+    }
+    write!(f, ", {}: {reason}", date(at_millis.seconds()))
 }
 
 fn assurance_words(assurance: Assurance) -> String {

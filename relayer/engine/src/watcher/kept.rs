@@ -117,12 +117,14 @@ impl Watcher {
         let (path, now) = (&self.context.path.id, self.now());
         let conflicts = self.context.store.conflicts(path).await?;
         let compared = self.context.store.compared(path).await?;
+        let passed = self.context.store.passed_over(path).await?;
         let ours = conflicts.into_iter().filter(|conflict| conflict.host == self.host);
         let recalled = |conflict: Conflict| {
             let whole = self.is_whole(&conflict);
             (conflict.key().1, Kept::recalled(conflict, whole, now))
         };
         self.kept = ours.map(recalled).collect();
+        self.passed.recall(passed, self.host);
         self.progress.recall(compared[crate::shared::index(self.host)]);
         Ok(())
     }
@@ -271,6 +273,7 @@ impl Watcher {
             |hashes: &[BlockHash; 2]| Write::ForgetConflict { path: path.clone(), host: self.host, hashes: *hashes };
         let mut writes: Vec<Write> = self.dropped.iter().map(forget).collect();
         writes.extend(conflicts.into_iter().map(|(_, write)| write));
+        writes.extend(self.passed.writes(&path));
         let progress = self.progress.unwritten(now, WRITE_PROGRESS_MILLIS);
         writes.extend(progress.map(|height| Write::Compared { path: path.clone(), host: self.host, height }));
         if !writes.is_empty() {
@@ -278,6 +281,7 @@ impl Watcher {
                 Ok(()) => {
                     self.kept.values_mut().for_each(|kept| (kept.stored, kept.in_store) = (true, true));
                     self.dropped.clear();
+                    self.passed.written();
                     if let Some(height) = progress {
                         self.progress.written(height, now);
                     }
@@ -300,6 +304,7 @@ impl Watcher {
     fn show(&self) {
         let conflicts = self.kept.values().map(|kept| kept.conflict.clone()).collect();
         self.context.shared.conflicts(&self.context.path.id, self.host, conflicts);
+        self.context.shared.passed_over(&self.context.path.id, self.host, self.passed.shown());
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 use adapter::{AdapterError, AdapterErrorKind, At, ChainHeader, ServedHeader, StoredStates, Submitted, TrustedState};
 use light_client::Height;
-use relayer_core::{ConflictingHeader, HostedClient, UnixMillis};
+use relayer_core::{ConflictingHeader, HostedClient, PassedOverKind, UnixMillis};
 use std::{collections::VecDeque, fmt::Write as _, sync::Arc};
 
 /// Newly stored states compared in one round; further ones wait for the next.
@@ -282,6 +282,7 @@ impl Watcher {
                 height
             }
         };
+        self.pass_over(PassedOverKind::States, [first, height], &reason);
         self.progress.given_up = Some((first, height, reason));
         self.progress.advance(height);
     }

@@ -7,7 +7,7 @@ use crate::{
     evidence::{pair, path, status_on_a, until, with_a_front},
     issue,
     link::{Side, key, now},
-    nodes::Forgetful,
+    nodes::{Forgetful, Liar},
     path_id, start_with,
 };
 use adapter::{ChainReader as _, ChainWriter as _, Message, Outcome, Prover, TransactionHash, TrustedState};
@@ -15,9 +15,12 @@ use adapter_devchain::Forgery;
 use adapter_evm::{Address, ClientParams, EndpointConfig, EvmChain, EvmConfig};
 use light_client::{ClientId, Height, Status, Timestamp, sha256};
 use relayer_core::{ConflictKind, End};
-use relayer_engine::{EngineConfig, Notice};
+use relayer_engine::{EngineConfig, Notice, PassedOverStatus};
 use relayer_store::Store as _;
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 
@@ -390,7 +393,14 @@ async fn states_that_cannot_be_compared_are_told_and_passed_by() {
     prover.first_kept.store(misled_at.number(), Ordering::SeqCst);
     let mut config: EngineConfig = config(&sides);
     config.paths[0].b.prover = prover;
-    let relayer = start_with(config, folder.path()).await;
+    let liar = Liar {
+        inner: Arc::clone(&b.end.reader),
+        tale: |_, _| Vec::new(),
+        client: b.client.clone(),
+        lies: Arc::new(AtomicBool::new(true)),
+    };
+    config.paths[0].b.reader = Arc::new(liar);
+    let relayer = start_with(config.clone(), folder.path()).await;
     let mut notices = relayer.handle.notices();
     let by = found_out(&relayer, &sides).await;
     assert!(by.blocks.iter().all(|(height, _)| *height == misled_at), "{by:?}");
@@ -401,5 +411,27 @@ async fn states_that_cannot_be_compared_are_told_and_passed_by() {
     assert!(alert.is_some_and(|alert| alert.contains("is pruned")), "{told_of:?}");
     let conflict = relayer.store.conflicts(&path_id()).await.unwrap().remove(0);
     assert_eq!(conflict.host, End::A);
+
+    // Status shows it, and what was not read of a chain; also after a restart, when nobody tells of it any more.
+    let first = after(from.height, 1);
+    let is_shown = |relayer: &Relayer| {
+        let [states, block] = <[_; 2]>::try_from(in_order(path(relayer, &path_id()).passed_over)).ok()?;
+        assert_eq!((states.chain.as_str(), states.client.as_ref()), ("a", Some(&a.client)));
+        assert_eq!((states.first, states.last, states.reason.contains("is pruned")), (first, last_gone, true));
+        assert_eq!((block.chain.as_str(), block.client, block.first), ("b", None, Height::new(2)));
+        assert_eq!((block.last, block.reason.as_str()), (Height::new(2), "garbled\\n"));
+        Some(())
+    };
+    until("both are shown", async || is_shown(&relayer)).await;
     relayer.handle.stop().await;
+    drop(relayer.store);
+    config.paths[0].b.reader = Arc::clone(&b.end.reader);
+    let relayer = start_with(config, folder.path()).await;
+    until("both are shown again", async || is_shown(&relayer)).await;
+    relayer.handle.stop().await;
+}
+
+fn in_order(mut passed: Vec<PassedOverStatus>) -> Vec<PassedOverStatus> {
+    passed.sort_by_key(|passed| std::cmp::Reverse(passed.kind));
+    passed
 }

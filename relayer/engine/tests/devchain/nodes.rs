@@ -21,7 +21,7 @@ use std::{
     },
 };
 
-/// A node that tells, at every question, of events that never happened; until it is told to stop.
+/// A node that tells, at every question, of events that never happened, and shows one block to nobody; until it is told to stop.
 pub(crate) struct Liar {
     pub(crate) inner: Arc<dyn ChainReader>,
     /// What it tells of; the height is always the last one asked for.
@@ -106,6 +106,11 @@ impl ChainReader for Liar {
 
     async fn every_stored_states(&self, id: &ClientId, height: Height) -> Result<Vec<StoredStates>, AdapterError> {
         self.inner.every_stored_states(id, height).await
+    }
+
+    fn passed_over(&self) -> Vec<At<String>> {
+        let lies = self.lies.load(Ordering::SeqCst);
+        if lies { vec![At { height: Height::new(2), value: "garbled\n".to_owned() }] } else { Vec::new() }
     }
 }
 

@@ -3,6 +3,7 @@
 mod conflicts;
 mod file;
 mod lock;
+mod passed_over;
 #[cfg(test)]
 mod plans;
 mod read;
@@ -15,8 +16,8 @@ use file::DatabaseFile;
 use light_client::{Height, Packet, Sequence};
 use lock::DatabaseLock;
 use relayer_core::{
-    Conflict, Direction, Evidence, Lease, LeaseDecision, PacketState, PathId, PathStart, SignerId, SignerStart,
-    UnixMillis, Write, decide_lease,
+    Conflict, Direction, Evidence, Lease, LeaseDecision, PacketState, PassedOver, PathId, PathStart, SignerId,
+    SignerStart, UnixMillis, Write, decide_lease,
 };
 use sqlx::{
     ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool,
@@ -300,6 +301,10 @@ impl Store for SqliteStore {
 
     async fn compared(&self, path: &PathId) -> Result<[Option<Height>; 2], StoreError> {
         self.read_compared(path).await
+    }
+
+    async fn passed_over(&self, path: &PathId) -> Result<Vec<PassedOver>, StoreError> {
+        self.read_passed_over(path).await
     }
 
     async fn counts(&self, path: &PathId) -> Result<[[u64; PacketState::ALL.len()]; 2], StoreError> {

@@ -270,6 +270,7 @@ impl Ids {
             Write::Evidence { path, evidence } => self.write_evidence(connection, path, evidence).await,
             Write::Conflict { path, conflict } => self.write_conflict(connection, path, conflict).await,
             Write::ForgetConflict { path, host, hashes } => self.forget_conflict(connection, path, *host, hashes).await,
+            Write::PassedOver { path, passed } => self.write_passed_over(connection, path, passed).await,
             Write::Compared { path, host, height } => self.write_compared(connection, path, *host, *height).await,
             Write::Nonce { signer, nonce, purpose, at } => {
                 self.write_nonce(connection, signer, *nonce, purpose.as_ref(), *at).await
