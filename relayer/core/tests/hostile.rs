@@ -3,7 +3,7 @@
 use light_client::{ClientId, Height, Packet, Payload, Sequence, Timestamp};
 use relayer_core::{
     Action, Direction, DirectionStart, End, Event, Failure, Head, Limits, Observed, PacketRow, PathMachine, PathStart,
-    Task, UnixMillis,
+    Question, Task, Trusted, UnixMillis,
 };
 
 fn machine(limits: Limits, start: PathStart, now: UnixMillis) -> PathMachine {
@@ -85,6 +85,44 @@ fn blocks_that_are_too_much_for_one_answer_are_asked_for_in_fewer() {
     }
     assert_eq!(asked.get(..4), Some(&[8, 4, 2, 4][..]), "halved until it succeeds, and then more again");
     assert_eq!(asked.iter().rev().nth(1), Some(&8), "and all of it where the answers are small: {asked:?}");
+}
+
+#[test]
+fn a_head_that_was_claimed_too_high_keeps_no_packet_waiting() {
+    let trusted = |height| Trusted { height, time: head(height.number()).time, client: vec![1], consensus: vec![2] };
+    let start =
+        PathStart { views: [Some(trusted(Height::new(10))), Some(trusted(Height::new(10)))], ..PathStart::default() };
+    let mut machine = machine(Limits::default(), start, UnixMillis::new(0));
+    let sent = vec![Observed::Sent { height: Height::new(9), packet: packet(1) }];
+    let told = Event::Events { end: End::A, from: Height::new(1), to: Height::new(10), events: sent };
+    let holds = (Question::Commitment(Direction::AToB, Sequence::FIRST, packet(1).commitment()), true);
+    let proven = Event::Looked { end: End::A, height: Height::new(10), time: head(10).time, answers: vec![holds] };
+    // While B's head is what a liar says it is noted from where on B's state tells what became of the packet.
+    let mut events = vec![proven, told, Event::Head(End::B, head(1 << 40)), Event::Head(End::A, head(20))];
+    let wanted = Question::NoReceipt(Direction::AToB, Sequence::FIRST);
+    let mut looked = None;
+    for second in 0..60 {
+        while let Some(event) = events.pop() {
+            for action in machine.handle(event, UnixMillis::new(second * 1_000)) {
+                match action {
+                    Action::Verify { end, target, .. } if target.number() > 1_000 => {
+                        events.push(Event::Failed(Task::Verify(end), Failure::Transient));
+                    }
+                    Action::Verify { end, target, .. } => events.push(Event::Verified(end, trusted(target))),
+                    Action::Look { end, trusted: Trusted { height, time, .. }, questions } => {
+                        if questions.contains(&wanted) {
+                            looked = looked.or(Some(second));
+                        }
+                        let answers = questions.into_iter().map(|question| (question, true)).collect();
+                        events.push(Event::Looked { end, height, time, answers });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        events = vec![Event::Tick, Event::Head(End::B, head(20 + second))];
+    }
+    assert!(looked.is_some_and(|second| second <= 15), "{looked:?}");
 }
 
 #[test]

@@ -60,7 +60,10 @@ impl PathMachine {
                     continue;
                 }
                 match entry.work(direction, time) {
-                    Work::Look(end) if entry.look_from(direction, end) <= heads[end_index(end)] => {
+                    Work::Look(end)
+                        if entry.look_from(direction, end) <= heads[end_index(end)]
+                            || entry.is_overdue(now, &self.limits) =>
+                    {
                         let calm = entry.row.timeout_seconds > now.seconds().saturating_add(self.limits.urgent_seconds);
                         due.lookers[end_index(end)].push((calm, entry.row.next_try, direction, *sequence));
                     }
