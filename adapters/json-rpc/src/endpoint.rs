@@ -44,6 +44,7 @@ impl Request {
 
 /// One node of the chain.
 pub struct Endpoint {
+    index: usize,
     label: String,
     url: Url,
     http: reqwest::Client,
@@ -81,6 +82,7 @@ impl Endpoint {
         let http = http_client(config.authorities_pem.as_deref(), headers, limits)
             .map_err(|found| bad("certificates that can be used", found))?;
         Ok(Self {
+            index,
             label: format!("#{index} {}", label_of(&config.url)),
             url,
             http,
@@ -97,6 +99,11 @@ impl Endpoint {
     /// What the endpoint is called in errors and logs: its number and host, never its path or credentials.
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Its place among the endpoints that are configured.
+    pub(crate) const fn index(&self) -> usize {
+        self.index
     }
 
     /// The longest answer that is read, in bytes.

@@ -1,6 +1,7 @@
 use crate::{
     ChainQuestion, EndpointConfig, MAX_ENDPOINTS, RpcError, RpcLimits,
     endpoint::{Endpoint, Request},
+    score::TOLERATED_LAG,
 };
 use adapter::{AdapterError, AdapterErrorKind};
 use futures::future::join_all;
@@ -17,11 +18,16 @@ use std::{
 /// since something beside it failed, says nothing of the endpoint.
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
+/// How long one of two nodes is followed whose heads are far apart, before it is the other's turn.
+const HEAD_TURN: Duration = Duration::from_secs(10);
+
 /// The endpoints of one chain.
 pub struct Pool {
     endpoints: Vec<Arc<Endpoint>>,
     /// How often endpoints have taken turns.
     turns: AtomicU64,
+    /// Since when those take turns whose heads are far apart.
+    since: Instant,
 }
 
 /// What an endpoint has done so far, for status pages.
@@ -65,7 +71,7 @@ impl Pool {
             .enumerate()
             .map(|(index, config)| Endpoint::new(config, index, Arc::clone(&chain), limits).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let pool = Self { endpoints, turns: AtomicU64::new(0) };
+        let pool = Self { endpoints, turns: AtomicU64::new(0), since: Instant::now() };
         let checks = join_all(pool.endpoints.iter().map(|endpoint| endpoint.confirm_chain())).await;
         let mut reached = false;
         let mut last = None;
@@ -172,10 +178,34 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
-        let mut answers = self.every(work).await?;
-        answers.sort_by_key(place);
+        let mut answers = self.answers(work).await?;
+        answers.sort_by_key(|(_, answer)| place(answer));
         let middle = answers.len().saturating_sub(1) / 2;
-        answers.into_iter().nth(middle).ok_or_else(no_endpoint)
+        answers.into_iter().nth(middle).map(|(_, answer)| answer).ok_or_else(no_endpoint)
+    }
+
+    /// As [`Pool::middle`], of heads by their height; but where the two in the middle are far apart it is for a while the
+    /// one node's word, and then the other's. Which of them claims too much or too little only proofs show: whatever the one
+    /// says, the other is listened to half of the time.
+    ///
+    /// # Errors
+    /// As [`Pool::middle`].
+    pub async fn head<T, W, F>(&self, work: W, height: impl Fn(&T) -> u64) -> Result<T, AdapterError>
+    where
+        W: Fn(Arc<Endpoint>) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
+        let mut answers = self.answers(work).await?;
+        answers.sort_by_key(|(_, answer)| height(answer));
+        let (lower, upper) = (answers.len().saturating_sub(1) / 2, answers.len() / 2);
+        let chosen = match (answers.get(lower), answers.get(upper)) {
+            (Some((one, low)), Some((other, high))) if height(high).saturating_sub(height(low)) > TOLERATED_LAG => {
+                let is_firsts_turn = (self.since.elapsed().as_secs() / HEAD_TURN.as_secs()).is_multiple_of(2);
+                if (one.index() < other.index()) == is_firsts_turn { lower } else { upper }
+            }
+            _ => lower,
+        };
+        answers.into_iter().nth(chosen).map(|(_, answer)| answer).ok_or_else(no_endpoint)
     }
 
     /// Does the work at all endpoints that do not rest: every answer, at least one. A node whose head has stood still for long
@@ -188,6 +218,15 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
+        Ok(self.answers(work).await?.into_iter().map(|(_, answer)| answer).collect())
+    }
+
+    /// As [`Pool::every`], with who answered.
+    async fn answers<T, W, F>(&self, work: W) -> Result<Vec<(Arc<Endpoint>, T)>, AdapterError>
+    where
+        W: Fn(Arc<Endpoint>) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
         let mut endpoints = self.awake();
         self.take_turns(&mut endpoints);
         let work = &work;
@@ -195,23 +234,20 @@ impl Pool {
             let endpoint = Arc::clone(endpoint);
             async move { self.watch(&endpoint, work(Arc::clone(&endpoint))).await }
         };
-        let told = join_all(endpoints.iter().map(ask)).await;
-        let mut answers = Vec::with_capacity(told.len());
+        let results = join_all(endpoints.iter().map(ask)).await;
+        let (mut answers, mut stuck) = (Vec::with_capacity(results.len()), Vec::new());
         let mut worst = None;
-        for (endpoint, answer) in endpoints.iter().zip(told) {
-            match answer {
-                Ok(answer) => answers.push((answer, Self::is_stuck(endpoint))),
+        for (endpoint, result) in endpoints.into_iter().zip(results) {
+            match result {
+                Ok(answer) if Self::is_stuck(&endpoint) => stuck.push((endpoint, answer)),
+                Ok(answer) => answers.push((endpoint, answer)),
                 Err(error) => worst = Some(worse(worst, error)),
             }
         }
-        if answers.iter().any(|(_, stuck)| !stuck) {
-            answers.retain(|(_, stuck)| !stuck);
-        }
         if answers.is_empty() {
-            Err(worst.unwrap_or_else(no_endpoint))
-        } else {
-            Ok(answers.into_iter().map(|(answer, _)| answer).collect())
+            answers = stuck;
         }
+        if answers.is_empty() { Err(worst.unwrap_or_else(no_endpoint)) } else { Ok(answers) }
     }
 
     /// Does the work at the best endpoint, and when it fails there at the next, until one succeeds.
@@ -392,7 +428,8 @@ mod tests {
         let chain = Arc::new(ChainQuestion { method: "chain", params: Value::Null, read, expected: String::new() });
         let config = EndpointConfig::new("http://127.0.0.1:1");
         let endpoint = |index| Endpoint::new(&config, index, Arc::clone(&chain), RpcLimits::default()).map(Arc::new);
-        Pool { endpoints: (0..count).map(|index| endpoint(index).unwrap()).collect(), turns: AtomicU64::new(0) }
+        let endpoints = (0..count).map(|index| endpoint(index).unwrap()).collect();
+        Pool { endpoints, turns: AtomicU64::new(0), since: Instant::now() }
     }
 
     fn number_of(endpoint: &Endpoint) -> u64 {
@@ -443,5 +480,70 @@ mod tests {
         pool.endpoints[1].score().head = Instant::now().checked_sub(crate::score::STALL * 2).map(|then| (5, then));
         assert_eq!(tell([Some(9), Some(5), Some(8)]).await.unwrap(), 8);
         assert_eq!(tell([None, Some(5), None]).await.unwrap(), 5);
+    }
+    /// Two nodes, the first honest, that are asked twice a second for three minutes what they call the head; `lie`: what the
+    /// second says, by the second and the true head, which grows by one a second. The heads that were followed.
+    async fn followed(lie: impl Fn(u64, u64) -> u64) -> Vec<(u64, u64)> {
+        const BEGIN: u64 = 1_000;
+        let mut pool = pool(2);
+        let start = Instant::now();
+        let mut followed = Vec::new();
+        for half in 0..360 {
+            let (second, truth) = (half / 2, BEGIN + half / 2);
+            let told = [truth, lie(second, truth)];
+            let elapsed = Duration::from_millis(half * 500);
+            pool.since = start.checked_sub(elapsed).unwrap();
+            for (endpoint, told) in pool.endpoints.iter().zip(told) {
+                let mut score = endpoint.score();
+                // As long ago as it would be by now.
+                let shown =
+                    score.head.map(|(number, at)| (number, at.checked_sub(Duration::from_millis(500)).unwrap()));
+                score.head = shown;
+                score.saw_head(told, Instant::now());
+            }
+            let answer = |endpoint: Arc<Endpoint>| async move { Ok(told[endpoint.index()]) };
+            followed.push((truth, pool.head(answer, |height| *height).await.unwrap()));
+        }
+        followed
+    }
+
+    /// The longest time, in halves of a second, in which the true head was not followed.
+    fn longest_astray(followed: &[(u64, u64)]) -> usize {
+        let astray = followed.chunk_by(|(a, b), (c, d)| (a == b) == (c == d)).filter(|part| part[0].0 != part[0].1);
+        astray.map(<[_]>::len).max().unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn of_two_heads_neither_holds_the_other_up() {
+        let turn = usize::try_from(HEAD_TURN.as_secs()).unwrap() * 2;
+        let creeping_low = followed(|second, _| 900 + second / 29).await;
+        let creeping_high = followed(|second, truth| truth + 1_000_000 + second).await;
+        // Whatever is claimed in the turn of the honest one, if somebody finds out when that is.
+        let both = followed(|second, truth| if second / 10 % 2 == 0 { truth + 500 } else { 900 + second / 29 }).await;
+        for (what, followed) in [("low", creeping_low), ("high", creeping_high), ("both", both)] {
+            assert!((1..=turn).contains(&longest_astray(&followed)), "{what}: {followed:?}");
+        }
+        // One that stands still is left out after a while.
+        let still = followed(|_, _| 900).await;
+        assert_eq!(longest_astray(&still[2 * 31..]), 0, "{still:?}");
+        // A node that is a little behind is waited for, as that is all that is lost.
+        let behind = followed(|_, truth| truth - TOLERATED_LAG).await;
+        assert!(behind.iter().all(|(truth, head)| *head == truth - TOLERATED_LAG), "{behind:?}");
+        let agreed = followed(|_, truth| truth).await;
+        assert_eq!(longest_astray(&agreed), 0, "{agreed:?}");
+    }
+
+    #[tokio::test]
+    async fn of_three_heads_the_one_in_the_middle_is_followed() {
+        let mut pool = pool(3);
+        for turn in 0..4 {
+            pool.since = Instant::now().checked_sub(HEAD_TURN * turn).unwrap();
+            for lie in [0, 1_000_000] {
+                let told = [lie, 50, 60];
+                let answer = |endpoint: Arc<Endpoint>| async move { Ok(told[endpoint.index()]) };
+                let expected = if lie == 0 { 50 } else { 60 };
+                assert_eq!(pool.head(answer, |height| *height).await.unwrap(), expected);
+            }
+        }
     }
 }

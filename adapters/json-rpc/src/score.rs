@@ -9,7 +9,7 @@ const MAX_LIE_REST: Duration = Duration::from_secs(3600);
 /// An endpoint whose head has stood still this long while another's moved counts as stuck.
 pub(super) const STALL: Duration = Duration::from_secs(30);
 /// Blocks behind the best endpoint that do not count against one.
-const TOLERATED_LAG: u64 = 3;
+pub(super) const TOLERATED_LAG: u64 = 3;
 
 /// What an endpoint has done so far.
 #[derive(Debug)]

@@ -329,11 +329,11 @@ impl ChainReader for CosmosReader {
         self.chain.chain_id()
     }
 
-    /// The head of the node in the middle ([`Pool::middle`](adapter_json_rpc::Pool::middle)). Which block is the true one at
+    /// The head of the node in the middle ([`Pool::head`](adapter_json_rpc::Pool::head)). Which block is the true one at
     /// a height only its votes say, and those are the prover's to check.
     async fn head(&self) -> Result<Head, AdapterError> {
         let ask = |node: Node| async move { node.head(executed(&node).await?).await };
-        let head = self.chain.rpc.middle(ask, |head| head.height).await?;
+        let head = self.chain.rpc.head(ask, |head| head.height).await?;
         self.chain.rpc.compare_heads(head.height);
         Ok(Head { height: self.chain.height(head.height), time: head.time, hash: head.hash })
     }

@@ -108,6 +108,18 @@ impl TendermintRpc {
         self.0.pool.every(|endpoint| work(self.node(endpoint))).await
     }
 
+    /// As [`Pool::head`].
+    ///
+    /// # Errors
+    /// As [`TendermintRpc::attempt`].
+    pub(crate) async fn head<T, W, F>(&self, work: W, height: impl Fn(&T) -> u64) -> Result<T, AdapterError>
+    where
+        W: Fn(Node) -> F,
+        F: Future<Output = Result<T, AdapterError>>,
+    {
+        self.0.pool.head(|endpoint| work(self.node(endpoint)), height).await
+    }
+
     /// As [`Pool::watch`].
     ///
     /// # Errors

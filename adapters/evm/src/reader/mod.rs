@@ -208,7 +208,7 @@ impl ChainReader for EvmReader {
         &self.chain_id
     }
 
-    /// The head of the endpoint in the middle ([`Pool::middle`](crate::rpc::Pool::middle)). Which block is the true one at a
+    /// The head of the endpoint in the middle ([`Pool::head`](crate::rpc::Pool::head)). Which block is the true one at a
     /// height only its seals say, and those are the prover's to check.
     async fn head(&self) -> Result<Head, AdapterError> {
         let ask = |endpoint: Arc<Endpoint>| async move {
@@ -216,7 +216,7 @@ impl ChainReader for EvmReader {
             endpoint.saw_head(head.height);
             Ok(head)
         };
-        let head = self.chain.pool.middle(ask, |head| head.height).await?;
+        let head = self.chain.pool.head(ask, |head| head.height).await?;
         self.chain.pool.compare_heads(head.height);
         Ok(Head {
             height: self.config().height(head.height),
