@@ -131,10 +131,11 @@ impl Pool {
     }
 
     fn take_turns(&self, endpoints: &mut [Arc<Endpoint>]) {
-        // Fibonacci hashing: whoever asks every second or third time does not meet the same endpoint each time.
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let first = usize::try_from(turn).unwrap_or_default().checked_rem(endpoints.len()).unwrap_or_default();
-        endpoints.rotate_left(first);
+        // Fibonacci hashing, of which the high bits count: whoever asks every second or third time does not meet the same
+        // endpoint each time.
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let first = (u128::from(turn) * endpoints.len() as u128) >> u64::BITS;
+        endpoints.rotate_left(usize::try_from(first).unwrap_or_default());
     }
 
     /// Those that do not rest, or all when all do.
@@ -481,6 +482,17 @@ mod tests {
         assert_eq!(tell([Some(9), Some(5), Some(8)]).await.unwrap(), 8);
         assert_eq!(tell([None, Some(5), None]).await.unwrap(), 5);
     }
+    #[test]
+    fn nobody_meets_the_same_endpoint_each_time() {
+        for stride in 1..=16 {
+            let pool = pool(2);
+            let firsts: Vec<u64> = (0..stride * 64).map(|_| number_of(&pool.by_turns()[0])).collect();
+            let met: Vec<u64> = firsts.into_iter().step_by(stride).collect();
+            let longest = met.chunk_by(|one, next| one == next).map(<[u64]>::len).max();
+            assert!(longest <= Some(16), "every {stride}.: {met:?}");
+        }
+    }
+
     /// Two nodes, the first honest, that are asked twice a second for three minutes what they call the head; `lie`: what the
     /// second says, by the second and the true head, which grows by one a second. The heads that were followed.
     async fn followed(lie: impl Fn(u64, u64) -> u64) -> Vec<(u64, u64)> {
