@@ -3,12 +3,13 @@
 use crate::{
     config::ChainConfig,
     error::CliError,
-    registry::{Connected, store_prefix},
+    registry::{self, Connected, store_prefix},
     rules::{ClientRules, Misfit},
 };
 use adapter::{AdapterError, Difference, HostedClient, TrustedState};
 use adapter_evm::client_code;
 use alloy_primitives::Address;
+use futures::future::join_all;
 use light_client::ClientId;
 
 /// A client that a path names, and what it must be.
@@ -89,11 +90,28 @@ impl Wanted<'_> {
         CliError::Deployment { chain: self.host.name.clone(), what, expected, found }
     }
 
-    /// As [`Wanted::difference`], of the client as the chain has it now; `None` also when it has none yet.
+    /// As [`Wanted::difference`], of the client as the chain has it now, each endpoint asked by itself: what most of those say
+    /// that answer. `None` also when the chain has none yet.
     ///
     /// # Errors
-    /// As [`Wanted::difference`].
-    pub(crate) async fn difference_now(&self, contract: Option<Address>) -> Result<Option<Difference>, CliError> {
+    /// As [`Wanted::difference`], when no endpoint answers.
+    pub(crate) async fn difference_of_most(&self, contract: Option<Address>) -> Result<Option<Difference>, CliError> {
+        let ask = |connected: Result<Connected, CliError>| async move {
+            Wanted { connected: &connected?, ..*self }.difference_now(contract).await
+        };
+        let each = registry::connect_each(self.host, std::slice::from_ref(self.id)).await;
+        let (differences, are_of_most) = counted(join_all(each.into_iter().map(ask)).await)?;
+        match differences.into_iter().next() {
+            Some(Difference { what, expected, found }) if !are_of_most => {
+                let (chain, client) = (&self.host.name, self.id);
+                tracing::warn!(%chain, %client, what, expected, found, "another client, say some nodes, and not most of them");
+                Ok(None)
+            }
+            first => Ok(first),
+        }
+    }
+
+    async fn difference_now(&self, contract: Option<Address>) -> Result<Option<Difference>, CliError> {
         let reader = self.checked(self.connected.reader())?;
         match self.checked(reader.client(self.id).await)?.value {
             Some(client) => self.difference(&client, contract).await,
@@ -103,5 +121,51 @@ impl Wanted<'_> {
 
     fn checked<T>(&self, result: Result<T, AdapterError>) -> Result<T, CliError> {
         result.map_err(|source| CliError::Chain { chain: self.host.name.clone(), source })
+    }
+}
+
+/// The differences that endpoints found, and whether most of those found one that answer.
+///
+/// # Errors
+/// That of one of them, when none answers.
+fn counted(answers: Vec<Result<Option<Difference>, CliError>>) -> Result<(Vec<Difference>, bool), CliError> {
+    let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+    let (mut differences, mut failure) = (Vec::new(), None);
+    for answer in answers {
+        match answer {
+            Ok(found) => differences.extend(found),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if answered == 0 => Err(error),
+        _ => {
+            let are_of_most = differences.len() > answered / 2;
+            Ok((differences, are_of_most))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_another_one_when_most_of_those_say_so_that_answer() {
+        let other = || Ok(Some(Difference { what: "client", expected: "one".to_owned(), found: "another".to_owned() }));
+        let silent = || {
+            let (key, expected, found) = ("endpoints", String::new(), String::new());
+            Err(CliError::Chain { chain: "a".to_owned(), source: AdapterError::Config { key, expected, found } })
+        };
+        let is_other =
+            |answers| counted(answers).map(|(differences, are_of_most)| !differences.is_empty() && are_of_most);
+        assert!(is_other(vec![other()]).unwrap(), "one that is alone is believed");
+        assert!(!is_other(vec![other(), Ok(None)]).unwrap() && !is_other(vec![Ok(None), other()]).unwrap());
+        assert!(is_other(vec![other(), silent()]).unwrap());
+        assert!(!is_other(vec![other(), silent(), Ok(None)]).unwrap());
+        assert!(is_other(vec![other(), Ok(None), other()]).unwrap());
+        assert!(!is_other(vec![other(), Ok(None), Ok(None)]).unwrap());
+        assert!(!is_other(vec![Ok(None), silent()]).unwrap());
+        assert!(is_other(vec![silent(), silent()]).is_err());
     }
 }

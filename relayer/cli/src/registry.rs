@@ -12,6 +12,7 @@ use crate::{
 use adapter::{AdapterError, ChainReader, ChainWriter, Prover};
 use adapter_cosmos::{AccountKey, CosmosChain, CosmosConfig, Host, TendermintConfig, TendermintProver, TendermintRpc};
 use adapter_evm::{Consensus, EndpointConfig, EndpointReport, EvmChain, EvmConfig, FeePolicy, Key, RpcLimits};
+use futures::future::join_all;
 use light_client::ClientId;
 use std::{path::Path, sync::Arc};
 
@@ -64,6 +65,29 @@ pub(crate) async fn connect(chain: &ChainConfig, clients: Vec<ClientId>) -> Resu
         }
         ChainSettings::Cosmos(settings) => connect_cosmos(chain, settings).await.map(Connected::Cosmos),
     }
+}
+
+/// As [`connect`], to each endpoint by itself, for questions that one of them alone could answer falsely. What the chain's
+/// consensus is asked besides is left out.
+pub(crate) async fn connect_each(chain: &ChainConfig, clients: &[ClientId]) -> Vec<Result<Connected, CliError>> {
+    let alone = |endpoint: &Endpoint| {
+        let mut chain = chain.clone();
+        chain.endpoints = vec![endpoint.clone()];
+        if let (ChainSettings::Cosmos(_), ConsensusRules::Tendermint(rules)) =
+            (&chain.settings, &mut chain.consensus.rules)
+        {
+            rules.endpoints.clone_from(&chain.endpoints);
+        }
+        async move {
+            match &chain.settings {
+                ChainSettings::Evm(_) => {
+                    connect_evm(&chain, clients.to_vec()).await.map(|evm| Connected::Evm(evm, None))
+                }
+                ChainSettings::Cosmos(settings) => connect_cosmos(&chain, settings).await.map(Connected::Cosmos),
+            }
+        }
+    };
+    join_all(chain.endpoints.iter().map(alone)).await
 }
 
 /// As [`connect`], for what only an Ethereum-compatible chain can do.

@@ -110,8 +110,8 @@ pub(crate) fn engine_config(config: &Config, chains: &[RelayChain]) -> Result<En
 /// would serve somebody else. What cannot be asked now is left to those tasks that ask for it all the time.
 ///
 /// # Errors
-/// [`CliError::Deployment`] when one is another in [`LOOKS`] looks, one after another: a node that is behind catches up
-/// meanwhile, and where there are several they take turns.
+/// [`CliError::Deployment`] when one is another in [`LOOKS`] looks, one after another, as most of the chain's nodes say each
+/// time: those that are behind catch up meanwhile.
 pub(crate) async fn check_clients(config: Config, chains: Vec<RelayChain>) -> Result<(), CliError> {
     let find = |name: &str| chains.iter().find(|chain| chain.config.name == name);
     let mut questions = Vec::new();
@@ -131,11 +131,11 @@ pub(crate) async fn check_clients(config: Config, chains: Vec<RelayChain>) -> Re
                 counterparty: &other.client,
             };
             questions.push(async move {
-                let mut answer = wanted.difference_now(contract).await;
+                let mut answer = wanted.difference_of_most(contract).await;
                 for _ in 1..LOOKS {
                     let Ok(Some(_)) = &answer else { break };
                     tokio::time::sleep(LOOK_AGAIN).await;
-                    answer = wanted.difference_now(contract).await;
+                    answer = wanted.difference_of_most(contract).await;
                 }
                 (wanted, answer)
             });

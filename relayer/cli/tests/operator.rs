@@ -2,11 +2,20 @@
 
 mod support;
 
+use axum::{Router, body::Bytes, extract::State, response::IntoResponse};
 use light_client::{CommitmentHash, Height, Sequence};
 use relayer_core::{Direction, PacketRow, Parked, PathId, Told, UnixMillis, Write};
 use relayer_store::{Guard, SqliteStore, Store as _};
 use serde_json::Value;
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use support::{Site, TestResult, run, run_well, until};
 
 const PATH: &str = "devchain-a-devchain-b";
@@ -14,6 +23,41 @@ const PATH: &str = "devchain-a-devchain-b";
 const RECORD: &str = "deployments/path-devchain-a-devchain-b.json";
 /// An account without code.
 const NOBODY: &str = "0x00000000000000000000000000000000000000aa";
+
+/// Longer than the looks take after which a relayer ends for a client that is another one.
+const LOOKS_TAKE: Duration = Duration::from_secs(12);
+
+/// A node that asks an honest one, and answers other code than each contract has.
+struct Liar {
+    url: String,
+    lies: Arc<AtomicUsize>,
+}
+
+impl Liar {
+    async fn start(honest: &str) -> TestResult<Self> {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let (url, lies) = (format!("http://{}", listener.local_addr()?), Arc::new(AtomicUsize::new(0)));
+        let state = (honest.to_owned(), reqwest::Client::new(), Arc::clone(&lies));
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(lie).with_state(state)).await });
+        Ok(Self { url, lies })
+    }
+}
+
+async fn lie(
+    State((honest, http, lies)): State<(String, reqwest::Client, Arc<AtomicUsize>)>,
+    body: Bytes,
+) -> impl IntoResponse {
+    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let mut answer = match http.post(honest).header("content-type", "application/json").body(body).send().await {
+        Ok(answer) => answer.json::<Value>().await.unwrap_or_default(),
+        Err(_) => Value::Null,
+    };
+    if asked["method"] == "eth_getCode" {
+        lies.fetch_add(1, Ordering::SeqCst);
+        answer["result"] = "0x00".into();
+    }
+    ([("content-type", "application/json")], answer.to_string())
+}
 
 /// Changes which contract is noted as the client at one end.
 fn noted_contract(root: &Path, end: &str, contract: &str) -> TestResult {
@@ -153,6 +197,36 @@ async fn from_nothing_to_two_linked_chains() -> TestResult {
     let check = run(root, &["check", "--online"])?;
     assert_eq!(check.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&check.stdout).contains("contracts.genesis_hash"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_of_several_says_of_a_client_ends_no_relayer() -> TestResult {
+    let site = Site::new()?;
+    let root = site.path();
+    let _chains = [site.chain("a", &[])?, site.chain("b", &[])?];
+    for command in [&["deploy", "devchain-a"][..], &["deploy", "devchain-b"], &["link", PATH, "--yes"]] {
+        run_well(root, command)?;
+    }
+    let honest = format!("http://127.0.0.1:{}", site.ports[0]);
+    let liar = Liar::start(&honest).await?;
+    // It stands first, and tells of other code each time it is asked.
+    let both = format!("url = \"{}\"\n[[endpoints]]\nurl = \"{honest}\"", liar.url);
+    site.change("chains/devchain-a.toml", &format!("url = \"{honest}\""), &both)?;
+    let mut relayer = site.relayer()?;
+    until("its lie is heard", Duration::from_secs(20), || async { Ok(liar.lies.load(Ordering::SeqCst) > 0) }).await?;
+    let later = Instant::now() + LOOKS_TAKE;
+    while Instant::now() < later {
+        assert_eq!(relayer.child.try_wait()?, None, "it ended");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(relayer.end()?.success());
+    // Where there is no other its word counts.
+    site.change("chains/devchain-a.toml", &both, &format!("url = \"{}\"", liar.url))?;
+    let refused = run(root, &["start"])?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    assert!(said.contains("published artefact"), "{said}");
     Ok(())
 }
 
