@@ -11,7 +11,7 @@ use adapter_json_rpc::{RpcError, printable};
 use light_client::{ClientId, Sequence};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Instant;
 
 /// The most transactions with one kind of event that are read of one block, where they are read one by one.
 const MAX_SINGLE_TRANSACTIONS: u64 = 2_000;
@@ -43,7 +43,7 @@ impl CosmosReader {
         let (rpc, chain) = (&self.chain.rpc, self.chain.chain_id());
         let error = match rpc.attempt(|node| async move { self.block_events(&node, block).await }).await {
             Ok(events) => {
-                self.unreadable.forget(block);
+                self.forget(block);
                 return Ok(events);
             }
             Err(error) => error,
@@ -54,7 +54,7 @@ impl CosmosReader {
         }
         match rpc.attempt(|node| async move { self.single_events(&node, block).await }).await {
             Ok(events) => {
-                self.unreadable.forget(block);
+                self.forget(block);
                 tracing::warn!(%chain, block, %error, "read transaction by transaction: its other events are not read");
                 Ok(events)
             }
@@ -65,6 +65,12 @@ impl CosmosReader {
             }
             Err(_) => Err(error),
         }
+    }
+
+    /// The block was read.
+    fn forget(&self, block: u64) {
+        self.unreadable.forget(block);
+        self.unfinished.forget(block);
     }
 
     /// The packet events of one block, one node's word.
@@ -81,17 +87,16 @@ impl CosmosReader {
     }
 
     /// The packet events of one block's transactions, one node's word, each transaction asked for by itself. What the block
-    /// told of besides is not among them.
+    /// told of besides is not among them. What was told is kept where there is no time for the rest.
     async fn single_events(&self, node: &Node, block: u64) -> Result<Vec<PacketEvent>, AdapterError> {
         const OPERATION: &str = "tx_search";
         let refused = |reason| Err(AdapterError::Refused { operation: OPERATION, reason });
-        let mut found: BTreeMap<u64, Vec<PacketEvent>> = BTreeMap::new();
-        let mut bytes = 0_usize;
-        for kind in EventKind::ALL {
+        let mut reading = self.unfinished.resume(block, node.label());
+        let progress = &mut reading.progress;
+        while let Some(kind) = EventKind::ALL.get(progress.searched) {
             let query = format!("tx.height={block} AND {}.{SEQUENCE} EXISTS", kind.name());
-            let mut page = 1;
-            let mut was_too_much = false;
             loop {
+                let page = progress.pages + 1;
                 let params: Value = json!({
                     "query": query, "prove": false, "page": page.to_string(), "per_page": "1", "order_by": "asc",
                 });
@@ -100,26 +105,28 @@ impl CosmosReader {
                         for FoundTransaction { height, index, tx_result } in txs.into_iter().flatten() {
                             check_height(node, block, &height)?;
                             // One that told of several kinds of event is found for each.
-                            if found.contains_key(&index) {
+                            if progress.found.contains_key(&index) {
                                 continue;
                             }
                             let events = self.read_events(node, OPERATION, block, tx_result.into_events())?;
-                            bytes = events.iter().map(PacketEvent::bytes).fold(bytes, usize::saturating_add);
-                            found.insert(index, events);
+                            let bytes = events.iter().map(PacketEvent::bytes);
+                            progress.bytes = bytes.fold(progress.bytes, usize::saturating_add);
+                            progress.found.insert(index, events);
                         }
-                        was_too_much = false;
+                        progress.was_too_much = false;
                         total_count.parse::<u64>().ok()
                     }
                     Ok(None) => return Err(node.inconsistent("result", "an answer".to_owned(), "null".to_owned())),
                     Err(error @ (RpcError::TooLarge { .. } | RpcError::TooMany { .. })) => {
                         tracing::warn!(endpoint = node.label(), block, page, %error, "a transaction nobody can read");
-                        was_too_much = true;
+                        progress.was_too_much = true;
                         None
                     }
                     // There is no page after the one that could not be read.
-                    Err(RpcError::Node { .. }) if was_too_much => break,
+                    Err(RpcError::Node { .. }) if progress.was_too_much => break,
                     Err(error) => return Err(node.failed(error, OPERATION)),
                 };
+                let bytes = progress.bytes;
                 if bytes > MAX_EVENT_BYTES {
                     return refused(format!("expected events of at most {MAX_EVENT_BYTES} bytes, found {bytes}"));
                 }
@@ -129,10 +136,11 @@ impl CosmosReader {
                 if page >= MAX_SINGLE_TRANSACTIONS {
                     return refused(format!("expected at most {MAX_SINGLE_TRANSACTIONS} transactions, found more"));
                 }
-                page += 1;
+                progress.pages = page;
             }
+            (progress.searched, progress.pages, progress.was_too_much) = (progress.searched + 1, 0, false);
         }
-        Ok(found.into_values().flatten().collect())
+        Ok(reading.finish())
     }
 
     fn read_events(

@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod hosted;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod unreadable;
 
 use crate::{
@@ -40,6 +41,7 @@ use prost_13::Message as _;
 use serde::Deserialize;
 use serde_json::json;
 use std::{fmt::Display, sync::Arc};
+use unfinished::Unfinished;
 use unreadable::Unreadable;
 
 /// Blocks whose results are asked for at the same time.
@@ -56,6 +58,7 @@ const PACKET_RECEIPT: [u8; 1] = [2];
 pub struct CosmosReader {
     chain: Arc<Shared>,
     unreadable: Unreadable,
+    unfinished: Unfinished,
 }
 
 /// A client that has no counterparty yet, or has one: what lies on the host.
@@ -68,7 +71,7 @@ struct Client {
 
 impl CosmosReader {
     pub(crate) fn new(chain: Arc<Shared>) -> Self {
-        Self { chain, unreadable: Unreadable::new() }
+        Self { chain, unreadable: Unreadable::new(), unfinished: Unfinished::new() }
     }
 
     /// The counterparty of a client, with its Merkle prefix; `None` when none is registered, or there is no such client.

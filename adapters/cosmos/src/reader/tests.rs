@@ -9,7 +9,11 @@ use crate::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use light_client::sha256;
 use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+    time::Duration,
+};
 
 const CHAIN: &str = "simd-3";
 /// What an answer may hold at most, in those tests that are about it.
@@ -229,6 +233,45 @@ async fn a_block_that_nobody_shows_is_passed_over_in_the_end() {
     assert_eq!(sent(&reader, 5, 6).await.unwrap(), [4]);
     let [passed] = <[_; 1]>::try_from(reader.passed_over()).unwrap();
     assert!(passed.height.number() == 5 && passed.value.contains("block_results"), "{passed:?}");
+}
+
+#[tokio::test]
+async fn a_block_for_which_there_is_too_little_time_is_read_on() {
+    const COUNT: u64 = 20;
+    let transactions = (1..=COUNT).map(|number| vec![event("send_packet", number), long_event()]).collect();
+    let blocks = BTreeMap::from([(5, Block { transactions, ..Block::default() })]);
+    let left = Arc::new(AtomicU64::new(0));
+    let budget = Arc::clone(&left);
+    let fake = Fake::start(move |method, params| {
+        let spent = || budget.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err();
+        if method == "tx_search" && spent() {
+            return Err((-32603, "no more now".to_owned()));
+        }
+        answer(&blocks, method, params)
+    })
+    .await;
+    let reader = reader(&fake, Some(MAX_ANSWER_BYTES)).await;
+    // Each time some transactions are told of, and then no more.
+    let mut cut_off = 0;
+    let found = loop {
+        left.store(4, SeqCst);
+        match sent(&reader, 5, 5).await {
+            Ok(found) => break found,
+            Err(error) => assert_eq!(error.kind(), AdapterErrorKind::Transient, "{error}"),
+        }
+        cut_off += 1;
+        assert!(cut_off < 20, "it begins anew each time");
+    };
+    assert_eq!(found, Vec::from_iter(1..=COUNT));
+    assert!(cut_off >= 4, "{cut_off}");
+    let mut pages: Vec<Value> =
+        fake.asked().into_iter().filter(|asked| asked.method == "tx_search").map(|asked| asked.params).collect();
+    let asked = pages.len();
+    pages.dedup();
+    assert_eq!(asked - pages.len(), cut_off, "asked again only for what was not told");
+    // Nothing of it is left: when it is read again, it is from the beginning.
+    left.store(1_000, SeqCst);
+    assert_eq!(sent(&reader, 5, 5).await.unwrap().len(), 20);
 }
 
 #[tokio::test]
