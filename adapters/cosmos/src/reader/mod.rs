@@ -40,7 +40,7 @@ use prost::Message as _;
 use prost_13::Message as _;
 use serde::Deserialize;
 use serde_json::json;
-use std::{fmt::Display, sync::Arc};
+use std::{fmt::Display, sync::Arc, time::Instant};
 use unfinished::Unfinished;
 use unreadable::Unreadable;
 
@@ -176,11 +176,16 @@ impl CosmosReader {
         Ok(None)
     }
 
-    /// The first block that any of the nodes that answer has kept.
-    async fn first_kept(&self) -> Option<u64> {
+    /// The first block that any of those nodes has kept which have thrown this one away: once all of them say that they have,
+    /// or for some time none has shown it, whatever others claim to have and whoever does not answer.
+    async fn first_kept_after(&self, block: u64) -> Option<u64> {
         let nodes = self.chain.rpc.nodes();
         let statuses = join_all(nodes.iter().map(Node::status)).await;
-        statuses.into_iter().filter_map(|status| status.ok()?.earliest_height).min()
+        let firsts = statuses.into_iter().filter_map(|status| status.ok()?.earliest_height);
+        let firsts: Vec<u64> = firsts.filter(|first| *first > block).collect();
+        let first = firsts.iter().copied().min()?;
+        let is_gone = firsts.len() == nodes.len() || self.unreadable.is_given_up(block, Instant::now());
+        is_gone.then_some(first)
     }
 
     async fn read_client(&self, node: &Node, id: &ClientId) -> Result<(u64, Option<Client>), AdapterError> {
@@ -359,12 +364,15 @@ impl ChainReader for CosmosReader {
             };
             // What all nodes have thrown away must not keep from what came after it. A packet that was sent there is missed
             // when the number of packets is proven, and looked for by its own number.
-            match self.first_kept().await {
-                Some(first) if first > block && error.kind() == AdapterErrorKind::RefusedByChain => {
+            if error.kind() != AdapterErrorKind::RefusedByChain {
+                return Err(error);
+            }
+            match self.first_kept_after(block).await {
+                Some(first) => {
                     tracing::warn!(chain = %self.chain.chain_id(), block, first, "no node has kept the events before");
                     next = first;
                 }
-                _ => return Err(error),
+                None => return Err(error),
             }
         }
     }

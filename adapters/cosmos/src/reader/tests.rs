@@ -123,7 +123,12 @@ fn long_event() -> Value {
 }
 
 async fn reader(fake: &Fake, max_answer_bytes: Option<usize>) -> CosmosReader {
-    let mut config = TendermintConfig::new(CHAIN.parse().unwrap(), vec![EndpointConfig::new(&fake.url)]);
+    reader_of(&[fake], max_answer_bytes).await
+}
+
+async fn reader_of(fakes: &[&Fake], max_answer_bytes: Option<usize>) -> CosmosReader {
+    let endpoints = fakes.iter().map(|fake| EndpointConfig::new(&fake.url)).collect();
+    let mut config = TendermintConfig::new(CHAIN.parse().unwrap(), endpoints);
     if let Some(max) = max_answer_bytes {
         config.limits.max_answer_bytes = max;
     }
@@ -272,6 +277,56 @@ async fn a_block_for_which_there_is_too_little_time_is_read_on() {
     // Nothing of it is left: when it is read again, it is from the beginning.
     left.store(1_000, SeqCst);
     assert_eq!(sent(&reader, 5, 5).await.unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn one_node_alone_hides_no_block_that_others_have() {
+    let blocks =
+        BTreeMap::from([5, 12].map(|height| {
+            (height, Block { transactions: vec![vec![event("send_packet", height)]], ..Block::default() })
+        }));
+    // A node that says to have thrown away what comes before a height.
+    let pruned = |earliest: u64, shown_from: u64| {
+        let blocks = blocks.clone();
+        Fake::start(move |method, params| {
+            let mut told = answer(&blocks, method, params)?;
+            match method {
+                "status" => told["sync_info"]["earliest_block_height"] = json!(earliest.to_string()),
+                "block_results" if params["height"].as_str().unwrap().parse::<u64>().unwrap() < shown_from => {
+                    return Err((-32603, "no such block".to_owned()));
+                }
+                _ => {}
+            }
+            Ok(told)
+        })
+    };
+    // One claims that it is far, and the other is not there for a moment.
+    let (liar, honest) = (pruned(19, 19).await, pruned(1, 1).await);
+    let mut reader = reader_of(&[&liar, &honest], None).await;
+    honest.say(Some(Raw(502, vec![], "")));
+    for _ in 0..5 {
+        assert!(sent(&reader, 4, 15).await.is_err());
+    }
+    honest.say(None);
+    assert_eq!(sent(&reader, 4, 15).await.unwrap(), [5, 12]);
+    // If it stays away, what is kept is gone on with.
+    honest.say(Some(Raw(502, vec![], "")));
+    reader.unreadable = Unreadable::with_patience(Duration::ZERO);
+    let passed = async |reader: &CosmosReader| {
+        for _ in 0..2 {
+            assert!(sent(reader, 4, 15).await.is_err());
+        }
+        sent(reader, 4, 15).await.unwrap()
+    };
+    assert_eq!(passed(&reader).await, Vec::<u64>::new());
+    // Nor does one hold up what comes after, that claims to have what it does not show.
+    let (liar, honest) = (pruned(1, 10).await, pruned(10, 10).await);
+    let mut reader = reader_of(&[&liar, &honest], None).await;
+    for _ in 0..5 {
+        assert!(sent(&reader, 4, 15).await.is_err());
+    }
+    reader.unreadable = Unreadable::with_patience(Duration::ZERO);
+    assert_eq!(passed(&reader).await, [12]);
 }
 
 #[tokio::test]
