@@ -21,6 +21,7 @@ use ibc_proto::{
         base::{abci::v1beta1::TxMsgData, v1beta1::Coin},
     },
     google::protobuf::Any,
+    ibc::lightclients::tendermint::v1::ClientState,
 };
 use light_client::{Height, Status, commitment_path, receipt_path, sha256};
 use prost_13::Message as _;
@@ -634,4 +635,49 @@ async fn a_hosted_client_is_read_with_its_counterparty() {
     // Without the latest state there is nothing to go by.
     node.lock().unwrap().store.remove(&bytes("consensus_state", "key"));
     assert_eq!(kind(reader.client(&client).await), AdapterErrorKind::Inconsistent);
+}
+
+#[tokio::test]
+async fn a_node_alone_freezes_no_client() {
+    let id = "07-tendermint-1".parse().unwrap();
+    let states: Value = serde_json::from_slice(&std::fs::read("vectors/ibc-v2/client_states.json").unwrap()).unwrap();
+    let bytes = |part: &str, name: &str| hex::decode(states[part][name].as_str().unwrap()).unwrap();
+    // {1: {1: "ibc", 1: "", 2: "07-tendermint-9"}}
+    let info = b"\x0a\x18\x0a\x03ibc\x0a\x00\x12\x0f07-tendermint-9".to_vec();
+    let hosting = |is_frozen: bool| {
+        let mut node = Node::new();
+        for part in ["client_state", "consensus_state"] {
+            node.store.insert(bytes(part, "key"), bytes(part, "value"));
+        }
+        node.query("/ibc.core.client.v2.Query/CounterpartyInfo", info.clone());
+        if is_frozen {
+            // As ibc-go writes it when misbehaviour was shown.
+            let stored = Any::decode(bytes("client_state", "value").as_slice()).unwrap();
+            let state = ClientState::decode(stored.value.as_slice()).unwrap();
+            let height = ibc_proto::ibc::core::client::v1::Height { revision_number: 0, revision_height: 1 };
+            let value = ClientState { frozen_height: Some(height), ..state }.encode_to_vec();
+            node.store.insert(bytes("client_state", "key"), Any { value, ..stored }.encode_to_vec());
+        }
+        let node = Mutex::new(node);
+        move |method: &str, params: &Value| node.lock().unwrap().answer(method, params)
+    };
+    let (liar, other) = (Fake::start(hosting(true)).await, Fake::start(hosting(false)).await);
+    let reader = async |fakes: &[&Fake]| {
+        let endpoints = fakes.iter().map(|fake| EndpointConfig::new(&fake.url)).collect();
+        let rpc = TendermintRpc::connect(TendermintConfig::new(CHAIN.parse().unwrap(), endpoints)).await.unwrap();
+        CosmosChain::new(rpc, CosmosConfig::new("cosmos", "0.01stake".parse().unwrap())).reader()
+    };
+    let status = async |reader: &CosmosReader| reader.client(&id).await.unwrap().value.unwrap().status;
+    let both = reader(&[&liar, &other]).await;
+    liar.asked();
+    for _ in 0..8 {
+        assert_eq!(status(&both).await, Status::Active);
+    }
+    assert!(!liar.asked().is_empty(), "it was asked as well");
+    // What all say is so; and the word of one that is alone.
+    other.set(hosting(true));
+    for _ in 0..4 {
+        assert_eq!(status(&both).await, Status::Frozen);
+    }
+    assert_eq!(status(&reader(&[&liar]).await).await, Status::Frozen);
 }
