@@ -233,7 +233,7 @@ impl Context {
                 tracing::error!(path = %self.path.id, at = %state.height, %target, "a prover knows no way and does not say so");
                 return Err(Failure::Inconsistent);
             }
-            for update in self.within_a_batch(updates) {
+            for update in within_a_batch(&self.path.limits, updates) {
                 evidence.push(Evidence {
                     kind: EvidenceKind::Update,
                     end: host.other(),
@@ -247,9 +247,8 @@ impl Context {
                 state = trusted_of(update.next, update.time);
             }
         }
-        let items_gas: u64 = items.iter().map(|to_prove| self.path.limits.step_gas(to_prove.item.step)).sum();
-        let updates_gas = self.path.limits.update_gas.saturating_mul(messages.len() as u64);
-        let is_too_much = messages.len() > 1 && updates_gas.saturating_add(items_gas) > self.path.limits.batch_gas;
+        let steps = items.iter().map(|to_prove| to_prove.item.step);
+        let is_too_much = is_too_much(&self.path.limits, messages.len(), steps);
         let is_partway = target.is_some_and(|target| state.height < target) || is_too_much;
         if is_partway {
             // What the packets' steps rest on need not be proven yet where the updates end, or not all goes together.
@@ -279,21 +278,6 @@ impl Context {
             Failure::Configuration
         })?;
         Ok(Prepared { messages, calls, height: state.height, time: state.time, is_partway, disproven, evidence })
-    }
-
-    /// The first updates that go into one batch: at least one.
-    fn within_a_batch(&self, updates: Vec<VerifiedUpdate>) -> impl Iterator<Item = VerifiedUpdate> {
-        let Limits { batch_bytes, batch_gas, update_gas, .. } = self.path.limits;
-        let (mut bytes, mut gas) = (0_usize, 0_u64);
-        updates
-            .into_iter()
-            .enumerate()
-            .take_while(move |(index, update)| {
-                bytes = bytes.saturating_add(update.update.len());
-                gas = gas.saturating_add(update_gas);
-                *index == 0 || (bytes <= batch_bytes as usize && gas <= batch_gas)
-            })
-            .map(|(_, update)| update)
     }
 
     /// What has to be proven for each packet of a step. A packet of which the needed part is not known is reported as
@@ -435,6 +419,28 @@ impl Context {
     }
 }
 
+/// The first updates that go into one batch: at least one.
+fn within_a_batch(limits: &Limits, updates: Vec<VerifiedUpdate>) -> impl Iterator<Item = VerifiedUpdate> {
+    let Limits { batch_bytes, batch_gas, update_gas, .. } = *limits;
+    let (mut bytes, mut gas) = (0_usize, 0_u64);
+    updates
+        .into_iter()
+        .enumerate()
+        .take_while(move |(index, update)| {
+            bytes = bytes.saturating_add(update.update.len());
+            gas = gas.saturating_add(update_gas);
+            *index == 0 || (bytes <= batch_bytes as usize && gas <= batch_gas)
+        })
+        .map(|(_, update)| update)
+}
+
+/// Whether so many updates leave too little gas of a batch for these steps. One update was reckoned with when they were chosen.
+fn is_too_much(limits: &Limits, updates: usize, steps: impl Iterator<Item = Step>) -> bool {
+    let updates_gas = limits.update_gas.saturating_mul(updates as u64);
+    let gas = steps.map(|step| limits.step_gas(step)).fold(updates_gas, u64::saturating_add);
+    updates > 1 && gas > limits.batch_gas
+}
+
 /// A packet and the claim that its step rests on.
 struct Claimed {
     item: Item,
@@ -506,4 +512,53 @@ pub(crate) fn chain_of(path: &PathHandles, task: Task) -> &str {
         Task::Find(direction, _, Wanted::Acknowledgement) => direction.destination(),
     };
     [&path.a.chain, &path.b.chain][index(end)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::iter::repeat_n;
+
+    fn updates(lengths: &[usize]) -> Vec<VerifiedUpdate> {
+        let update = |(number, length): (u64, &usize)| VerifiedUpdate {
+            update: vec![0; *length],
+            next: TrustedState { height: Height::new(number), client: Vec::new(), consensus: Vec::new() },
+            time: Timestamp::default(),
+        };
+        (1..).zip(lengths).map(update).collect()
+    }
+
+    #[test]
+    fn as_many_updates_go_together_as_bytes_and_gas_allow() {
+        let limits = Limits { batch_bytes: 100, batch_gas: 1_000, update_gas: 250, ..Limits::default() };
+        let count = |limits: &Limits, lengths: &[usize]| {
+            let within: Vec<u64> =
+                within_a_batch(limits, updates(lengths)).map(|update| update.next.height.number()).collect();
+            assert_eq!(within, Vec::from_iter((1..).take(within.len())), "the first ones, in their order");
+            within.len()
+        };
+        assert_eq!(count(&limits, &[50, 50, 1]), 2, "by bytes");
+        assert_eq!(count(&limits, &[50, 51]), 1, "by bytes");
+        assert_eq!(count(&limits, &[1; 10]), 4, "by gas");
+        assert_eq!(count(&Limits { batch_gas: 999, ..limits.clone() }, &[1; 10]), 3, "by gas");
+        // Without the first there is no way at all.
+        assert_eq!(count(&limits, &[101, 1]), 1);
+        assert_eq!(count(&Limits { update_gas: 1_001, ..limits.clone() }, &[1, 1]), 1);
+        assert_eq!(count(&Limits { update_gas: u64::MAX, ..limits.clone() }, &[1, 1]), 1);
+        assert_eq!(count(&limits, &[]), 0);
+    }
+
+    #[test]
+    fn steps_wait_where_updates_leave_no_gas_for_them() {
+        let limits =
+            Limits { batch_gas: 1_000, update_gas: 250, receive_gas: 100, timeout_gas: 50, ..Limits::default() };
+        let is_too_much = |updates, receives, timeouts| {
+            is_too_much(&limits, updates, repeat_n(Step::Receive, receives).chain(repeat_n(Step::Timeout, timeouts)))
+        };
+        assert!(!is_too_much(2, 5, 0) && is_too_much(2, 5, 1), "2 * 250 + 5 * 100, and 50 more");
+        assert!(!is_too_much(3, 2, 1) && is_too_much(3, 3, 0));
+        // They were chosen beside one update; alone they are cut elsewhere.
+        assert!(!is_too_much(1, 100, 0) && !is_too_much(0, 100, 0));
+        assert!(!is_too_much(4, 0, 0) && is_too_much(5, 0, 0));
+    }
 }
