@@ -148,6 +148,32 @@ async fn headers_that_agree_are_served_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_header_counts_whoever_shows_the_set_that_is_trusted() {
+    let stage = Stage::new(97_191).await;
+    let (trusted, chain) = (stage.trusted().await, stage.a.node.chain());
+    // A validator joins, so that a header's own set is not the trusted one any more.
+    let originals = chain.validators_at(chain.latest()).unwrap();
+    let keys = chain.config().validator_keys();
+    let candidate = keys.iter().map(|key| key.address()).find(|address| !originals.contains(address)).unwrap();
+    chain.propose(candidate, true, None).unwrap();
+    while chain.validators_at(chain.latest()).unwrap() == originals {
+        stage.a.node.step_block().unwrap();
+    }
+    stage.a.node.step_block().unwrap();
+    // One endpoint does not have the header that was trusted any more.
+    let forgotten = format!("{:#x}", trusted.height.number());
+    stage.branch.set(Act::change(move |method, params, answer| {
+        if method == "eth_getBlockByNumber" && params[0] == forgotten {
+            answer["result"] = Value::Null;
+        }
+    }));
+    let head = stage.a.head().await;
+    let served = stage.prover().served_headers(&trusted, head, timestamp()).await.unwrap();
+    assert!(served.len() == 2 && served.iter().all(|one| one.certified), "{served:?}");
+    stage.assert_nobody_lied();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_asked_of_every_endpoint() {
     let stage = Stage::new(97_121).await;
     let [first, second] = stage.served().await;

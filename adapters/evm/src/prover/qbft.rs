@@ -15,7 +15,10 @@ use adapter::{
 };
 use alloy_primitives::{Address, keccak256};
 use async_trait::async_trait;
-use futures::future::join_all;
+use futures::{
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt as _},
+};
 use light_client::{
     Claim, ClientType, CodeHash, Codec, Erased, ErasedError, ErasedLightClient, Expected, Fault, Height, LightClient,
     MerklePath, SlotKey, StateRoot, Timestamp, Trusted, UpdateOutcome, sha256,
@@ -200,7 +203,7 @@ impl QbftProver {
         let known = if header.extra.validators.hash() == trusted.consensus.set_hash {
             Some(Vec::new())
         } else {
-            self.trusted_validators(endpoint, trusted).await.ok().map(|set| set.addresses().to_vec())
+            self.known_validators(trusted).await.map(|set| set.addresses().to_vec())
         };
         let parameters = trusted.client.parameters();
         // What else an endpoint puts between the seals makes it no other block, and no less certified.
@@ -210,6 +213,19 @@ impl QbftProver {
         });
         let header = ChainHeader { height, hash: raw.hash, bytes: raw.rlp };
         Ok(ServedHeader { endpoint: endpoint.label().to_owned(), header, certified })
+    }
+
+    /// The addresses behind the trusted set's hash, from whichever endpoint shows them first: what hashes to it is the set.
+    async fn known_validators(&self, trusted: &State) -> Option<ValidatorSet> {
+        let endpoints = self.chain.pool.by_rank();
+        let asked = endpoints.iter().map(|endpoint| self.trusted_validators(endpoint, trusted));
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        while let Some(answer) = asked.next().await {
+            if let Ok(set) = answer {
+                return Some(set);
+            }
+        }
+        None
     }
 
     /// The addresses behind the trusted set's hash, from the header that was trusted.
