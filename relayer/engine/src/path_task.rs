@@ -7,8 +7,8 @@ use crate::{
 };
 use light_client::Height;
 use relayer_core::{
-    Action, Alert, BatchOutcome, Direction, End, Event, Failure, Head, Limits, PathId, PathMachine, SignerEvent,
-    SignerId, Task, UnixMillis, Write,
+    Action, Alert, BatchOutcome, Direction, End, Event, Failure, Head, PathId, PathMachine, SignerEvent, SignerId,
+    Task, UnixMillis, Write,
 };
 use relayer_store::{Guard, StoreError};
 use std::{collections::HashMap, sync::Arc, time::Duration};
