@@ -18,6 +18,9 @@ use std::{
 /// since something beside it failed, says nothing of the endpoint.
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
+/// How long one endpoint is waited for where all are asked: the others' answers are not kept back for it.
+const EVERY_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long one of two nodes is followed whose heads are far apart, before it is the other's turn.
 const HEAD_TURN: Duration = Duration::from_secs(10);
 
@@ -179,7 +182,7 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
-        let mut answers = self.answers(work).await?;
+        let mut answers = self.answers(work, EVERY_WITHIN).await?;
         answers.sort_by_key(|(_, answer)| place(answer));
         let middle = answers.len().saturating_sub(1) / 2;
         answers.into_iter().nth(middle).map(|(_, answer)| answer).ok_or_else(no_endpoint)
@@ -196,7 +199,7 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
-        let mut answers = self.answers(work).await?;
+        let mut answers = self.answers(work, EVERY_WITHIN).await?;
         answers.sort_by_key(|(_, answer)| height(answer));
         let (lower, upper) = (answers.len().saturating_sub(1) / 2, answers.len() / 2);
         let chosen = match (answers.get(lower), answers.get(upper)) {
@@ -219,11 +222,11 @@ impl Pool {
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
     {
-        Ok(self.answers(work).await?.into_iter().map(|(_, answer)| answer).collect())
+        Ok(self.answers(work, EVERY_WITHIN).await?.into_iter().map(|(_, answer)| answer).collect())
     }
 
-    /// As [`Pool::every`], with who answered.
-    async fn answers<T, W, F>(&self, work: W) -> Result<Vec<(Arc<Endpoint>, T)>, AdapterError>
+    /// As [`Pool::every`], with who answered; an endpoint that takes longer is one that did not.
+    async fn answers<T, W, F>(&self, work: W, within: Duration) -> Result<Vec<(Arc<Endpoint>, T)>, AdapterError>
     where
         W: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, AdapterError>>,
@@ -233,7 +236,13 @@ impl Pool {
         let work = &work;
         let ask = |endpoint: &Arc<Endpoint>| {
             let endpoint = Arc::clone(endpoint);
-            async move { self.watch(&endpoint, work(Arc::clone(&endpoint))).await }
+            async move {
+                let told = self.watch(&endpoint, work(Arc::clone(&endpoint)));
+                tokio::time::timeout(within, told).await.unwrap_or_else(|_| {
+                    let late = RpcError::Timeout { limit_millis: within.as_millis() };
+                    Err(late.into_adapter(endpoint.label(), "asking every endpoint"))
+                })
+            }
         };
         let results = join_all(endpoints.iter().map(ask)).await;
         let (mut answers, mut stuck) = (Vec::with_capacity(results.len()), Vec::new());
@@ -455,6 +464,23 @@ mod tests {
         let at_once = tokio::time::timeout(Duration::ZERO, pool.attempt(|_| pending::<Result<(), _>>()));
         assert!(at_once.await.is_err());
         assert_eq!(pool.reports().iter().map(|report| report.failures).collect::<Vec<_>>(), [1, 0]);
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_hangs_keeps_nobody_elses_answer_back() {
+        let pool = pool(3);
+        let within = ABANDONED_AFTER + Duration::from_millis(100);
+        let work = |endpoint: Arc<Endpoint>| async move {
+            let number = number_of(&endpoint);
+            if number == 1 { pending().await } else { Ok(number) }
+        };
+        let told = pool.answers(work, within).await.unwrap();
+        let mut told: Vec<u64> = told.into_iter().map(|(_, number)| number).collect();
+        told.sort_unstable();
+        assert_eq!(told, [0, 2]);
+        assert_eq!(pool.reports().iter().map(|report| report.failures).collect::<Vec<_>>(), [0, 1, 0]);
+        let nobody = pool.answers(|_| pending::<Result<(), _>>(), Duration::ZERO).await.err().unwrap();
+        assert_eq!(nobody.kind(), AdapterErrorKind::Transient, "{nobody}");
     }
 
     #[tokio::test]

@@ -2,8 +2,8 @@
 
 use light_client::{ClientId, Height, Packet, Payload, Sequence, Timestamp};
 use relayer_core::{
-    Action, Direction, DirectionStart, End, Event, Failure, Head, Limits, Observed, PacketRow, PathMachine, PathStart,
-    Question, Task, Trusted, UnixMillis,
+    Action, Direction, DirectionStart, End, Event, Failure, Head, Limits, Observed, PacketRow, PacketState,
+    PathMachine, PathStart, Question, Task, Told, Trusted, UnixMillis,
 };
 
 fn machine(limits: Limits, start: PathStart, now: UnixMillis) -> PathMachine {
@@ -123,6 +123,42 @@ fn a_head_that_was_claimed_too_high_keeps_no_packet_waiting() {
         events = vec![Event::Tick, Event::Head(End::B, head(20 + second))];
     }
     assert!(looked.is_some_and(|second| second <= 15), "{looked:?}");
+}
+
+#[test]
+fn a_state_from_before_a_packet_is_not_looked_at_again_and_again() {
+    let trusted = |height| Trusted { height, time: head(950).time, client: vec![1], consensus: vec![2] };
+    let told = Told {
+        commitment: packet(1).commitment(),
+        timeout_seconds: packet(1).timeout_seconds,
+        body_bytes: 600,
+        height: Height::new(1_003),
+    };
+    let mut row = PacketRow::announced(Sequence::FIRST, told, UnixMillis::new(0));
+    row.state = PacketState::Sent;
+    let mut start =
+        PathStart { views: [950, 950].map(|height| Some(trusted(Height::new(height)))), ..PathStart::default() };
+    start.directions[0].pending = vec![row];
+    // Long after the packet was proven the only node that answers is behind.
+    let now = UnixMillis::new(1_000_000);
+    let mut machine = machine(Limits::default(), start, now);
+    let mut events = vec![Event::Head(End::B, head(950)), Event::Head(End::A, head(950))];
+    let mut looks = 0;
+    while let Some(event) = events.pop() {
+        for action in machine.handle(event, now) {
+            match action {
+                Action::Verify { end, target, .. } => events.push(Event::Verified(end, trusted(target))),
+                Action::Look { end: End::A, trusted: Trusted { height, time, .. }, questions } => {
+                    looks += 1;
+                    assert!(looks < 10, "there is no end to it");
+                    let answers = questions.into_iter().map(|question| (question, true)).collect();
+                    events.push(Event::Looked { end: End::A, height, time, answers });
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(looks > 0);
 }
 
 #[test]

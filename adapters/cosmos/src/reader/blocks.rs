@@ -52,7 +52,7 @@ impl CosmosReader {
         if !given_up && !may_be_asked_in_parts(&error) {
             return Err(error);
         }
-        match rpc.attempt(|node| async move { self.single_events(&node, block).await }).await {
+        match rpc.attempt_by_turns(|node| async move { self.single_events(&node, block).await }).await {
             Ok(events) => {
                 self.forget(block);
                 tracing::warn!(%chain, block, %error, "read transaction by transaction: its other events are not read");
@@ -88,7 +88,7 @@ impl CosmosReader {
 
     /// The packet events of one block's transactions, one node's word, each transaction asked for by itself. What the block
     /// told of besides is not among them. What was told is kept where there is no time for the rest.
-    async fn single_events(&self, node: &Node, block: u64) -> Result<Vec<PacketEvent>, AdapterError> {
+    pub(super) async fn single_events(&self, node: &Node, block: u64) -> Result<Vec<PacketEvent>, AdapterError> {
         const OPERATION: &str = "tx_search";
         let refused = |reason| Err(AdapterError::Refused { operation: OPERATION, reason });
         let mut reading = self.unfinished.resume(block, node.label());
@@ -102,7 +102,12 @@ impl CosmosReader {
                 });
                 let total = match node.endpoint().call_for::<FoundTransactions>(OPERATION, params).await {
                     Ok(Some(FoundTransactions { txs, total_count })) => {
-                        for FoundTransaction { height, index, tx_result } in txs.into_iter().flatten() {
+                        let txs = txs.unwrap_or_default();
+                        if txs.len() > 1 {
+                            let found = txs.len().to_string();
+                            return Err(node.inconsistent("txs", "one transaction on a page of one".to_owned(), found));
+                        }
+                        for FoundTransaction { height, index, tx_result } in txs {
                             check_height(node, block, &height)?;
                             // One that told of several kinds of event is found for each.
                             if progress.found.contains_key(&index) {

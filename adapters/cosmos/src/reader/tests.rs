@@ -237,7 +237,7 @@ async fn a_block_that_nobody_shows_is_passed_over_in_the_end() {
     assert!(reader.passed_over().is_empty());
     assert_eq!(sent(&reader, 5, 6).await.unwrap(), [4]);
     let [passed] = <[_; 1]>::try_from(reader.passed_over()).unwrap();
-    assert!(passed.height.number() == 5 && passed.value.contains("block_results"), "{passed:?}");
+    assert!(passed.height.number() == 5 && passed.value.contains("expected a sequence"), "{passed:?}");
 }
 
 #[tokio::test]
@@ -277,6 +277,29 @@ async fn a_block_for_which_there_is_too_little_time_is_read_on() {
     // Nothing of it is left: when it is read again, it is from the beginning.
     left.store(1_000, SeqCst);
     assert_eq!(sent(&reader, 5, 5).await.unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn a_page_of_one_transaction_holds_no_more() {
+    let transactions = vec![vec![event("send_packet", 1)], vec![event("send_packet", 2)]];
+    let blocks = BTreeMap::from([(5, Block { transactions, ..Block::default() })]);
+    let surplus = Arc::new(AtomicU64::new(0));
+    let added = Arc::clone(&surplus);
+    let fake = Fake::start(move |method, params| {
+        let mut told = answer(&blocks, method, params)?;
+        if method == "tx_search" {
+            let (first, list) = (told["txs"][0].clone(), told["txs"].as_array_mut().unwrap());
+            (0..added.load(SeqCst)).for_each(|_| list.push(first.clone()));
+        }
+        Ok(told)
+    })
+    .await;
+    let reader = reader(&fake, None).await;
+    let node = reader.chain.rpc.nodes().remove(0);
+    assert_eq!(reader.single_events(&node, 5).await.unwrap().len(), 2);
+    surplus.store(1, SeqCst);
+    let error = reader.single_events(&node, 5).await.unwrap_err();
+    assert_eq!(error.kind(), AdapterErrorKind::Inconsistent, "{error}");
 }
 
 #[tokio::test]

@@ -246,6 +246,8 @@ impl PathMachine {
         };
         if let Some(existed) = existed.filter(|existed| yes && height < *existed) {
             entry.source_from = entry.source_from.max(existed);
+            // Where it is overdue it would be looked at in the same state again, at once.
+            self.postpone(direction, sequence, Some(Waiting::Look));
             return;
         }
         if height < entry.source_from && !overdue {

@@ -228,7 +228,7 @@ impl Watcher {
         match unexplained.or(failure.map(|error| error.reason)) {
             Some(words) if is_explained || !is_told_by_all => {
                 let message = format!("nodes of {} contradict one another: by one of them, {words}", here.chain);
-                self.alert("divided", message);
+                self.alert(&format!("divided {next}"), message);
             }
             Some(words) => self.unexplained(next, words),
             None => {}
