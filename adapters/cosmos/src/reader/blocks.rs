@@ -192,8 +192,8 @@ impl CosmosReader {
         let (name, role) = (kind.name(), kind.role());
         let query = format!("{name}.{role}='{client}' AND {name}.{SEQUENCE}='{sequence}'");
         for transaction in node.transactions(&query).await? {
-            let height = self.chain.height(transaction.height);
-            let told = transaction.events.into_iter().filter(|_| transaction.code == 0).map(Event::from);
+            let height = self.chain.height(transaction.submitted.height);
+            let told = transaction.events.into_iter().filter(|_| transaction.submitted.code == 0).map(Event::from);
             for event in told {
                 match event.packet_event(height) {
                     Ok(Some(event)) if is_of(&event, kind, client, sequence) => return Ok(Some(event)),

@@ -144,29 +144,25 @@ pub(crate) struct Submission {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A transaction in a block, with what became of it.
+impl Submission {
+    /// # Errors
+    /// [`RpcError::Shape`] when the hash is not that of the bytes.
+    pub(crate) fn read(hash: &str, height: u64, index: u32, code: u32, bytes: Vec<u8>) -> Result<Self, RpcError> {
+        let found = light_client::sha256(&[&bytes]);
+        if !hash.eq_ignore_ascii_case(&hex::encode(found)) {
+            return Err(shape("hash", "the hash of the transaction's bytes", hash));
+        }
+        Ok(Self { hash: found, height, index, code, bytes })
+    }
+}
+
+/// A transaction in a block, with what it told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transaction {
-    /// SHA-256 of its bytes.
-    pub(crate) hash: [u8; 32],
-    /// The height of its block.
-    pub(crate) height: u64,
-    /// Its place in the block, from 0.
-    pub(crate) index: u32,
-    /// 0 when it succeeded.
-    pub(crate) code: u32,
-    /// Whose code it is.
-    pub(crate) codespace: String,
-    /// Why it failed, in words, for people.
-    pub(crate) log: String,
-    /// Gas used.
-    pub(crate) gas_used: u64,
-    /// What its messages returned, as the application encodes it.
-    pub(crate) data: Vec<u8>,
+    /// The transaction itself.
+    pub(crate) submitted: Submission,
     /// What it told of, in order.
     pub(crate) events: Vec<Event>,
-    /// Its bytes.
-    pub(crate) bytes: Vec<u8>,
 }
 
 /// Something that the application told of.
@@ -194,30 +190,15 @@ impl Transaction {
             let words = event.attributes.iter().map(|(name, value)| name.len().saturating_add(value.len()));
             words.fold(event.kind.len(), usize::saturating_add)
         };
-        let whole = self.bytes.len().saturating_add(self.data.len());
-        self.events.iter().map(told).fold(whole, usize::saturating_add)
+        self.events.iter().map(told).fold(self.submitted.bytes.len(), usize::saturating_add)
     }
 
     /// # Errors
-    /// [`RpcError::Shape`] when the hash is not SHA-256's length.
+    /// As [`Submission::read`].
     pub(crate) fn read(answer: tx::Response) -> Result<Self, RpcError> {
-        let found = light_client::sha256(&[&answer.tx]);
-        if answer.hash.as_bytes() != found {
-            return Err(shape("hash", "the hash of the transaction's bytes", &answer.hash.to_string()));
-        }
-        let result = answer.tx_result;
-        Ok(Self {
-            hash: found,
-            height: answer.height.value(),
-            index: answer.index,
-            code: result.code.value(),
-            codespace: printable(&result.codespace),
-            log: printable(&result.log),
-            gas_used: u64::try_from(result.gas_used).unwrap_or_default(),
-            data: result.data.to_vec(),
-            events: result.events.into_iter().map(Event::from).collect(),
-            bytes: answer.tx,
-        })
+        let tx::Response { hash, height, index, tx_result, tx, .. } = answer;
+        let submitted = Submission::read(&hash.to_string(), height.value(), index, tx_result.code.value(), tx)?;
+        Ok(Self { submitted, events: tx_result.events.into_iter().map(Event::from).collect() })
     }
 }
 

@@ -75,11 +75,7 @@ struct FoundResult {
 impl FoundSubmission {
     fn read(self) -> Result<Submission, RpcError> {
         let Self { hash, height, index, tx_result: FoundResult { code }, tx: Base64(bytes) } = self;
-        let found = light_client::sha256(&[&bytes]);
-        if !hash.eq_ignore_ascii_case(&hex::encode(found)) {
-            return Err(shape("hash", "the hash of the transaction's bytes", &hash));
-        }
-        Ok(Submission { hash: found, height: number("height", &height)?, index, code, bytes })
+        Submission::read(&hash, number("height", &height)?, index, code, bytes)
     }
 }
 
@@ -110,7 +106,7 @@ impl Node {
             Ok::<_, RpcError>(Page { total, results })
         };
         let found = self.search(TX_SEARCH, RESULTS_PER_PAGE, Transaction::length, ask).await?;
-        self.check_order(found.iter().map(|found| (found.height, found.index)))?;
+        self.check_order(found.iter().map(|found| &found.submitted))?;
         Ok(found)
     }
 
@@ -128,12 +124,12 @@ impl Node {
         };
         let length = |found: &Submission| found.bytes.len();
         let found = self.search(TX_SEARCH, RESULTS_PER_PAGE, length, ask).await?;
-        self.check_order(found.iter().map(|found| (found.height, found.index)))?;
+        self.check_order(found.iter())?;
         Ok(found)
     }
 
-    fn check_order(&self, places: impl Iterator<Item = (u64, u32)>) -> Result<(), AdapterError> {
-        if !places.is_sorted_by(|a, b| a < b) {
+    fn check_order<'a>(&self, found: impl Iterator<Item = &'a Submission>) -> Result<(), AdapterError> {
+        if !found.map(|found| (found.height, found.index)).is_sorted_by(|a, b| a < b) {
             let expected = "each transaction once, in the chain's order".to_owned();
             return Err(self.inconsistent("txs", expected, "another order".to_owned()));
         }

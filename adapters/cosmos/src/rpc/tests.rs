@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{Node, Query, Submission, TendermintRpc, Transaction};
+use super::{Node, Query, TendermintRpc};
 use crate::{
     EndpointConfig, RpcError, TendermintConfig,
     fake::{Chain, Fake, Raw},
@@ -331,13 +331,10 @@ async fn transactions_are_found_in_every_dialect() {
         let found = node.transactions("app.creator = 'Cosmoshi Netowoko'").await.unwrap();
         assert_eq!(found.len(), capture["tx_search"]["txs"].as_array().unwrap().len());
         let submitted = node.submissions("app.creator = 'Cosmoshi Netowoko'").await.unwrap();
-        let parts = |found: &Transaction| (found.hash, found.height, found.index, found.code, found.bytes.clone());
-        let expected: Vec<_> = found.iter().map(parts).collect();
-        let parts = |found: Submission| (found.hash, found.height, found.index, found.code, found.bytes);
-        assert_eq!(submitted.into_iter().map(parts).collect::<Vec<_>>(), expected);
+        assert_eq!(submitted, found.iter().map(|found| found.submitted.clone()).collect::<Vec<_>>());
         let first = &found[0];
-        assert_eq!(hex::encode_upper(first.hash), capture["tx_search"]["txs"][0]["hash"].as_str().unwrap());
-        assert_eq!((first.code, first.bytes.as_slice()), (0, b"async-key=value".as_slice()));
+        assert_eq!(hex::encode_upper(first.submitted.hash), capture["tx_search"]["txs"][0]["hash"].as_str().unwrap());
+        assert_eq!((first.submitted.code, first.submitted.bytes.as_slice()), (0, b"async-key=value".as_slice()));
         assert_eq!(first.events[0].kind, "app");
         assert_eq!(first.events[0].attributes[0], ("creator".to_owned(), "Cosmoshi Netowoko".to_owned()));
         assert_eq!(first.events[0].attributes[1], ("key".to_owned(), "async-key".to_owned()));
